@@ -1,0 +1,114 @@
+//! Asking the NameNode, and saying clearly why it did not answer.
+
+use std::io;
+use std::time::Duration;
+
+use annulet_client::{CallError, Connection, Value};
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Failure, Outcome};
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an answer may take; the NameNode probes its members for some of them.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to the NameNode.
+pub(crate) struct NameNode {
+    address: String,
+    connection: Connection,
+}
+
+impl NameNode {
+    /// Connects to the NameNode at `address`.
+    ///
+    /// # Errors
+    /// When nobody can be reached there, with the reason and the way out.
+    pub(crate) async fn connect(address: &str) -> Outcome<Self> {
+        match Connection::connect(address, CONNECT_TIMEOUT).await {
+            Ok(connection) => {
+                Ok(Self { address: address.to_owned(), connection: connection.with_call_timeout(CALL_TIMEOUT) })
+            }
+            Err(error) => Err(unreachable(address, &error)),
+        }
+    }
+
+    /// Sends a command whose answer is a JSON document, and returns it as it came.
+    ///
+    /// # Errors
+    /// When no answer comes, or an error does.
+    pub(crate) async fn document(&mut self, command: &[&str]) -> Outcome<String> {
+        let value = self.call(command).await?;
+        let document = value.as_str().map(str::to_owned);
+        document.ok_or_else(|| self.fault(command, "the answer is not a document; is this a NameNode of another release?"))
+    }
+
+    /// Sends a command and returns what answers it.
+    ///
+    /// # Errors
+    /// As [`Self::document`].
+    pub(crate) async fn call(&mut self, command: &[&str]) -> Outcome<Value> {
+        match self.connection.call(command).await {
+            Ok(value) => Ok(value),
+            Err(CallError::Server(error)) if error.text().starts_with("unknown command") => Err(self.fault(
+                command,
+                &format!("{error}; this is not a NameNode, name it with --namenode HOST:PORT"),
+            )),
+            Err(CallError::Server(error)) => Err(self.fault(command, error.text())),
+            Err(error) => Err(self.fault(command, &error.to_string())),
+        }
+    }
+
+    /// Reads a document that [`Self::document`] returned.
+    ///
+    /// # Errors
+    /// When it has another shape than expected.
+    pub(crate) fn read<T: DeserializeOwned>(&self, command: &[&str], document: &str) -> Outcome<T> {
+        serde_json::from_str(document).map_err(|error| self.fault(command, &format!("unexpected document: {error}")))
+    }
+
+    /// Sends a command and reads its document.
+    ///
+    /// # Errors
+    /// As [`Self::document`] and [`Self::read`].
+    pub(crate) async fn ask<T: DeserializeOwned>(&mut self, command: &[&str]) -> Outcome<T> {
+        let document = self.document(command).await?;
+        self.read(command, &document)
+    }
+
+    /// The connection itself, for a subscription.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    fn fault(&self, command: &[&str], reason: &str) -> Failure {
+        Failure::Failed(format!("{} at {}: {reason}", command.join(" "), self.address))
+    }
+}
+
+fn unreachable(address: &str, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::TimedOut => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+        _ => error.to_string(),
+    };
+    Failure::Failed(format!(
+        "cannot reach the NameNode at {address}: {reason}; \
+         start one with \"annulet namenode\" or name another with --namenode HOST:PORT"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_says_where_why_and_what_to_do() {
+        let error = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            unreachable("127.0.0.1:7000", &error).to_string(),
+            "cannot reach the NameNode at 127.0.0.1:7000: connection refused; \
+             start one with \"annulet namenode\" or name another with --namenode HOST:PORT"
+        );
+    }
+}

@@ -1,0 +1,2 @@
+//! The annulet binary.
+fn main() {}

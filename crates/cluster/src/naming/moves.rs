@@ -1,0 +1,215 @@
+//! Moves of slots: starting them, committing them, giving them up.
+
+use std::collections::BTreeSet;
+
+use annulet_ring::{NodeId, NodeRef, Slot, SlotSet};
+
+use super::plan::Batch;
+use super::{BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX};
+use crate::message::{Attempt, SlotsAtEpoch, ToNode};
+
+impl Naming {
+    /// Gives every source as many batches as it may send at a time.
+    pub(super) fn start_moves(&mut self, now_ms: u64) {
+        let sources: BTreeSet<NodeId> =
+            self.plan.waiting.keys().map(|(source, _)| source.clone()).collect();
+        for source in sources {
+            let under_way =
+                self.plan.under_way.values().filter(|batch| batch.source.id == source).count();
+            for _ in under_way..BATCHES_IN_FLIGHT_PER_SOURCE {
+                let Some(pair) = self.next_pair(now_ms, &source) else { break };
+                self.start_batch(now_ms, pair);
+            }
+        }
+    }
+
+    /// The pair of this source with the most slots to move, among those that can move now.
+    fn next_pair(&self, now_ms: u64, source: &NodeId) -> Option<(NodeId, NodeId)> {
+        let ready = |id: &NodeId| self.members.get(id).is_some_and(super::Member::is_ready_to_move);
+        if !ready(source) {
+            return None;
+        }
+        let pairs = self.plan.waiting.iter().filter(|((from, _), _)| from == source);
+        let paused = |pair| self.plan.pauses.get(pair).is_some_and(|pause| now_ms < pause.until_ms);
+        let open = pairs.filter(|(pair, _)| ready(&pair.1) && !paused(*pair));
+        open.max_by_key(|(_, slots)| slots.len()).map(|(pair, _)| pair.clone())
+    }
+
+    fn start_batch(&mut self, now_ms: u64, pair: (NodeId, NodeId)) {
+        let (Some(source), Some(target)) = (self.members.get(&pair.0), self.members.get(&pair.1))
+        else {
+            return;
+        };
+        let (Some(link), Some(waiting)) = (source.link, self.plan.waiting.get_mut(&pair)) else {
+            return;
+        };
+        let slots: SlotSet = waiting.iter().take(SLOTS_PER_BATCH_MAX).collect();
+        waiting.difference_with(&slots);
+        if waiting.is_empty() {
+            self.plan.waiting.remove(&pair);
+        }
+        self.plan.attempts += 1;
+        let attempt = Attempt { generation: self.identity.generation, number: self.plan.attempts };
+        let (source, target) = (source.node().clone(), target.node().clone());
+        let message = ToNode::Move { attempt, target: target.clone(), slots: slots.clone() };
+        let batch = Batch { source, target, slots, started_ms: now_ms, overdue_noted: false };
+        self.plan.under_way.insert(attempt, batch);
+        self.send(link, message);
+    }
+
+    /// The target holds everything: all slots of the batch change hands, or none does.
+    pub(super) fn commit(
+        &mut self,
+        now_ms: u64,
+        link: LinkId,
+        sender: &NodeRef,
+        attempt: Attempt,
+        target: &NodeRef,
+        slots: &[SlotsAtEpoch],
+    ) {
+        if let Err(fault) = self.check_commit(sender, attempt, target, slots) {
+            self.note(format!("move {attempt} of {sender} to {target} is not committed: {fault}"));
+            return self.query(link, sender, attempt, slots);
+        }
+        let Some(batch) = self.plan.under_way.remove(&attempt) else { return };
+        for slot in batch.slots.iter() {
+            self.decide(slot, Some(target.clone()), Some(attempt));
+        }
+        self.plan.done += batch.slots.len();
+        self.plan.pauses.remove(&batch.pair());
+        let took_ms = now_ms.saturating_sub(batch.started_ms);
+        let (done, total) = (self.plan.done, self.plan.total);
+        self.note(format!(
+            "slots {}: {sender} -> {target} committed by move {attempt} after {took_ms} ms ({done} of {total})",
+            batch.slots
+        ));
+        // The plan may have changed while the batch was on its way.
+        if batch.slots.iter().any(|slot| self.ring.owner(slot) != Some(&target.id)) {
+            self.plan_moves();
+        }
+    }
+
+    /// Compares a request to commit with the record of the attempt (R1).
+    fn check_commit(
+        &self,
+        sender: &NodeRef,
+        attempt: Attempt,
+        target: &NodeRef,
+        slots: &[SlotsAtEpoch],
+    ) -> Result<(), String> {
+        let batch = self.plan.under_way.get(&attempt).ok_or("no such move is under way")?;
+        if batch.source != *sender {
+            return Err(format!("it is a move of {}", batch.source));
+        }
+        if batch.target != *target {
+            return Err(format!("it is a move to {}", batch.target));
+        }
+        if self.members.get(&target.id).is_none_or(|member| member.node() != target) {
+            return Err(format!("{target} is no member"));
+        }
+        let mut named = SlotSet::new();
+        for SlotsAtEpoch { slots, epoch } in slots {
+            for slot in slots.iter() {
+                let record = self.slots.get(slot);
+                if record.owner.as_ref() != Some(sender) || record.epoch != *epoch {
+                    return Err(format!(
+                        "slot {slot} is at epoch {}, not {epoch}, or not its own",
+                        record.epoch
+                    ));
+                }
+            }
+            named.union_with(slots);
+        }
+        if named != batch.slots {
+            return Err(format!("it names slots {named} instead of {}", batch.slots));
+        }
+        Ok(())
+    }
+
+    /// The source has given a move up by itself; nothing is in doubt.
+    pub(super) fn abort(&mut self, now_ms: u64, sender: &NodeRef, attempt: Attempt, reason: &str) {
+        let Some(batch) = self.plan.under_way.get(&attempt).filter(|batch| batch.source == *sender)
+        else {
+            return;
+        };
+        let (pair, target) = (batch.pair(), batch.target.clone());
+        let pause_ms = self.plan.pause(now_ms, pair);
+        self.note(format!(
+            "move {attempt} of {sender} to {target} was given up: {}; next try in {pause_ms} ms",
+            reason.escape_debug()
+        ));
+        self.abort_slots_where(|number, _| number == attempt);
+        self.plan_moves();
+    }
+
+    /// The source is in doubt: what it still owns gets a higher epoch, which ends the attempt, and in any case it is
+    /// told what the slots' configuration is (R3).
+    pub(super) fn query(
+        &mut self,
+        link: LinkId,
+        sender: &NodeRef,
+        attempt: Attempt,
+        asked: &[SlotsAtEpoch],
+    ) {
+        let mut named = SlotSet::new();
+        let mut doubtful = SlotSet::new();
+        for SlotsAtEpoch { slots, epoch } in asked {
+            named.union_with(slots);
+            doubtful.extend(slots.iter().filter(|&slot| {
+                let record = self.slots.get(slot);
+                record.owner.as_ref() == Some(sender) && record.epoch <= *epoch
+            }));
+        }
+        let own = self.plan.under_way.get(&attempt).is_some_and(|batch| batch.source == *sender);
+        let aborted = self.abort_slots_where(|number, batch| {
+            (own && number == attempt)
+                || (batch.source == *sender && batch.slots.intersects(&doubtful))
+        });
+        doubtful.difference_with(&aborted);
+        for slot in doubtful.iter() {
+            self.raise_epoch(slot);
+        }
+        self.plan_moves();
+        self.tell_slots(link, named);
+    }
+
+    /// Gives up the moves that `choose` names. Their slots stay where they are, under higher epochs, which voids the
+    /// attempt at its source and its target (R1).
+    pub(super) fn abort_where(&mut self, choose: impl Fn(&Batch) -> bool) {
+        self.abort_slots_where(|_, batch| choose(batch));
+    }
+
+    fn abort_slots_where(&mut self, choose: impl Fn(Attempt, &Batch) -> bool) -> SlotSet {
+        let mut slots = SlotSet::new();
+        self.plan.under_way.retain(|&attempt, batch| {
+            let chosen = choose(attempt, batch);
+            if chosen {
+                slots.union_with(&batch.slots);
+            }
+            !chosen
+        });
+        let all: Vec<Slot> = slots.iter().collect();
+        for slot in all {
+            self.raise_epoch(slot);
+        }
+        slots
+    }
+
+    pub(super) fn note_overdue_moves(&mut self, now_ms: u64) {
+        let mut overdue = Vec::new();
+        for (attempt, batch) in &mut self.plan.under_way {
+            if !batch.overdue_noted && now_ms >= batch.started_ms + MOVE_OVERDUE_MS {
+                batch.overdue_noted = true;
+                overdue.push(format!(
+                    "move {attempt} of {} to {} is under way for more than {} s",
+                    batch.source,
+                    batch.target,
+                    MOVE_OVERDUE_MS / 1000
+                ));
+            }
+        }
+        for text in overdue {
+            self.note(text);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The plan: which ring the members should have, and the difference between it and the slot table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use annulet_ring::{NodeId, NodeRef, Slot, SlotSet, balance, moves};
+
+use super::{Decision, MOVE_PAUSE_FIRST_MS, MOVE_PAUSE_MAX_MS, Naming};
+use crate::message::{Attempt, MemberState, ToNode};
+
+/// Whether the first assignment of slots has been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Formation {
+    /// No node has registered yet.
+    Empty,
+    /// Waits for more nodes until then.
+    Until(u64),
+    /// It has.
+    Over,
+}
+
+impl Formation {
+    pub(super) fn new(is_new: bool) -> Self {
+        if is_new { Self::Empty } else { Self::Over }
+    }
+
+    /// Starts the waiting time, if it is not over or under way.
+    pub(super) fn start(&mut self, until_ms: u64) {
+        if *self == Self::Empty {
+            *self = Self::Until(until_ms);
+        }
+    }
+}
+
+/// Moves that wait, moves under way, and how far the resize has come.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// By source and target; no set is empty.
+    pub(super) waiting: BTreeMap<(NodeId, NodeId), SlotSet>,
+    pub(super) under_way: BTreeMap<Attempt, Batch>,
+    /// Pairs between which a move was given up lately.
+    pub(super) pauses: BTreeMap<(NodeId, NodeId), Pause>,
+    /// Attempts made by this generation.
+    pub(super) attempts: u64,
+    /// Slots moved since the plan was empty last.
+    pub(super) done: usize,
+    /// Slots to move since then, those done included.
+    pub(super) total: usize,
+}
+
+/// Slots on their way from one node to another under one attempt.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) source: NodeRef,
+    pub(super) target: NodeRef,
+    pub(super) slots: SlotSet,
+    pub(super) started_ms: u64,
+    pub(super) overdue_noted: bool,
+}
+
+impl Batch {
+    pub(super) fn pair(&self) -> (NodeId, NodeId) {
+        (self.source.id.clone(), self.target.id.clone())
+    }
+}
+
+/// No move between two nodes before a certain time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pause {
+    length_ms: u64,
+    pub(super) until_ms: u64,
+}
+
+impl Plan {
+    /// Slots that wait to be moved.
+    pub(super) fn planned(&self) -> usize {
+        self.waiting.values().map(SlotSet::len).sum()
+    }
+
+    /// Slots that are being moved.
+    pub(super) fn moving(&self) -> usize {
+        self.under_way.values().map(|batch| batch.slots.len()).sum()
+    }
+
+    /// Whether a move to or from this node is under way.
+    pub(super) fn touches(&self, id: &NodeId) -> bool {
+        self.under_way.values().any(|batch| batch.source.id == *id || batch.target.id == *id)
+    }
+
+    /// A move between the two was given up: the next one waits, twice as long each time.
+    pub(super) fn pause(&mut self, now_ms: u64, pair: (NodeId, NodeId)) -> u64 {
+        let length_ms =
+            self.pauses.get(&pair).map_or(MOVE_PAUSE_FIRST_MS, |pause| pause.length_ms * 2);
+        let length_ms = length_ms.min(MOVE_PAUSE_MAX_MS);
+        self.pauses.insert(pair, Pause { length_ms, until_ms: now_ms + length_ms });
+        length_ms
+    }
+}
+
+impl Naming {
+    /// Ends the formation of a new cluster when its time has come.
+    pub(super) fn form(&mut self, now_ms: u64) {
+        let Formation::Until(until_ms) = self.formation else { return };
+        let nodes = self.members.values().filter(|member| member.has_share()).count();
+        let enough = self.options.formation_nodes > 0 && nodes >= self.options.formation_nodes;
+        if now_ms < until_ms && !enough {
+            return;
+        }
+        if nodes == 0 {
+            self.formation = Formation::Empty;
+            return;
+        }
+        self.formation = Formation::Over;
+        self.note(format!("the cluster is formed by {nodes} nodes"));
+        self.replan();
+    }
+
+    /// Makes the ring fit the members, gives slots that nobody owns to those who should own them, and plans the rest.
+    /// What is under way goes on (R14).
+    pub(super) fn replan(&mut self) {
+        if self.formation != Formation::Over {
+            return;
+        }
+        self.call_off_hopeless_drains();
+        let share = |id: &NodeId, weight| annulet_ring::Member { id: id.clone(), weight };
+        let shares: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.has_share())
+            .map(|(id, member)| share(id, member.info.weight))
+            .collect();
+        self.set_ring(balance(&self.ring, &shares));
+        self.assign(&self.slots.slots_of(None));
+        self.plan_moves();
+    }
+
+    pub(super) fn set_ring(&mut self, ring: annulet_ring::Ring) {
+        if self.ring != ring {
+            self.write_down(Decision::Ring(ring.clone()));
+            self.ring = ring;
+        }
+    }
+
+    /// Gives slots, empty, to those who should own them by the ring, without a move.
+    pub(super) fn assign(&mut self, slots: &SlotSet) {
+        for slot in slots.iter() {
+            let member = self.ring.owner(slot).and_then(|id| self.members.get(id));
+            let owner = member.map(|member| member.node().clone());
+            if owner.is_some() || self.slots.get(slot).owner.is_some() {
+                self.decide(slot, owner, None);
+            }
+        }
+    }
+
+    /// Works out anew which moves wait: the difference between ring and slot table, less what is under way.
+    pub(super) fn plan_moves(&mut self) {
+        let was_idle = self.plan.done >= self.plan.total;
+        let mut busy = SlotSet::new();
+        for batch in self.plan.under_way.values() {
+            busy.union_with(&batch.slots);
+        }
+        self.plan.waiting.clear();
+        let owner = |slot: Slot| self.slots.get(slot).owner.as_ref().map(|node| node.id.clone());
+        for step in moves(owner, &self.ring) {
+            if let Some(from) = step.from.filter(|_| !busy.contains(step.slot)) {
+                self.plan.waiting.entry((from, step.to)).or_default().insert(step.slot);
+            }
+        }
+        if was_idle {
+            self.plan.done = 0;
+        }
+        self.plan.total = self.plan.done + self.plan.planned() + self.plan.moving();
+        if was_idle && self.plan.total > 0 {
+            let text = format!("{} slots have to move", self.plan.total);
+            self.note(text);
+        }
+        let members = &self.members;
+        self.plan
+            .pauses
+            .retain(|(from, to), _| members.contains_key(from) && members.contains_key(to));
+    }
+
+    /// A member whose share has arrived is active.
+    pub(super) fn promote(&mut self) {
+        if self.formation != Formation::Over {
+            return;
+        }
+        let mut promoted = Vec::new();
+        let on_the_way: BTreeSet<&NodeId> = self
+            .plan
+            .waiting
+            .keys()
+            .map(|(_, target)| target)
+            .chain(self.plan.under_way.values().map(|batch| &batch.target.id))
+            .collect();
+        for (id, member) in &mut self.members {
+            if member.info.state == MemberState::Joining && !on_the_way.contains(id) {
+                member.info.state = MemberState::Active;
+                promoted.push(member.info.clone());
+            }
+        }
+        for info in promoted {
+            self.put_member(&info, false);
+            self.note(format!(
+                "{}: active with {} slots",
+                info.node,
+                self.slots.owned(&info.node.id)
+            ));
+        }
+    }
+
+    /// A drain that would leave nobody to own slots, because the others died meanwhile, is called off.
+    fn call_off_hopeless_drains(&mut self) {
+        if self.members.values().any(super::Member::has_share) {
+            return;
+        }
+        let mut called_off = Vec::new();
+        for member in self.members.values_mut() {
+            if member.info.state == MemberState::Draining {
+                member.info.state = MemberState::Active;
+                member.empty_at_version = None;
+                called_off.push((member.info.clone(), member.stay, member.link));
+                member.stay = false;
+            }
+        }
+        for (info, stay, link) in called_off {
+            self.put_member(&info, false);
+            let reason = format!(
+                "{} is the last DataNode that is left; its drain is called off",
+                info.node.id
+            );
+            self.note(reason.clone());
+            if let Some(link) = link {
+                self.send(link, ToNode::Leaving { refused: Some(reason), stay });
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! How slots change hands.
+
+use super::*;
+
+/// A cluster in which `a` has been asked to move slots to `b` and has not answered yet.
+fn under_way() -> (World, Attempt, NodeRef, SlotSet) {
+    let mut world = World::of(&["a"]);
+    world.process("a").obedient = false;
+    world.start("b");
+    let (attempt, target, slots) = world.process("a").moves()[0].clone();
+    (world, attempt, target, slots)
+}
+
+fn commit(world: &mut World, attempt: Attempt, target: NodeRef, slots: Vec<SlotsAtEpoch>) {
+    world.send("a", ToNameNode::Commit { attempt, target, slots });
+}
+
+/// The slots are still `a`'s, under a higher epoch that `a` has heard of.
+fn assert_void(world: &mut World, slots: &SlotSet) {
+    let a = world.node("a");
+    for slot in slots.iter() {
+        assert_eq!(world.stored.slots[slot.index()].owner, Some(a.clone()));
+        assert!(world.epoch(slot) > Epoch(1), "slot {slot} is still in doubt");
+        assert_eq!(world.process("a").view.epoch(slot), world.epoch(slot));
+    }
+}
+
+#[test]
+fn a_source_sends_two_batches_of_32_slots_at_a_time() {
+    let (mut world, ..) = under_way();
+    world.run(5000);
+    let moves = world.process("a").moves();
+    assert_eq!(moves.len(), BATCHES_IN_FLIGHT_PER_SOURCE);
+    assert!(moves.iter().all(|(_, _, slots)| slots.len() == SLOTS_PER_BATCH_MAX));
+    assert!(!moves[0].2.intersects(&moves[1].2));
+}
+
+#[test]
+fn a_commit_gives_the_whole_batch_to_the_target_and_everybody_is_told() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    let publications = world.publications;
+    commit(&mut world, attempt, target.clone(), at_epoch);
+    for slot in slots.iter() {
+        let record =
+            SlotRecord { epoch: Epoch(2), owner: Some(target.clone()), attempt: Some(attempt) };
+        assert_eq!(world.stored.slots[slot.index()], record);
+        for name in ["a", "b"] {
+            assert_eq!(world.process(name).view.owner(slot), Some(&target));
+        }
+    }
+    assert_eq!(world.publications, publications + 1, "one batch is one change");
+    assert_eq!(world.process("a").moves().len(), 3, "the next batch follows at once");
+}
+
+#[test]
+fn a_commit_for_another_incarnation_of_the_target_is_void() {
+    let (mut world, attempt, mut target, slots) = under_way();
+    target.inc = Incarnation(12345);
+    let at_epoch = world.process("a").at_epoch(&slots);
+    commit(&mut world, attempt, target, at_epoch);
+    assert_void(&mut world, &slots);
+}
+
+#[test]
+fn a_commit_with_another_epoch_is_void() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = vec![SlotsAtEpoch { slots: slots.clone(), epoch: Epoch(9) }];
+    commit(&mut world, attempt, target, at_epoch);
+    assert_void(&mut world, &slots);
+}
+
+#[test]
+fn a_commit_of_a_part_of_the_batch_is_void_for_all_of_it() {
+    let (mut world, attempt, target, slots) = under_way();
+    let part: SlotSet = slots.iter().skip(1).collect();
+    let at_epoch = world.process("a").at_epoch(&part);
+    commit(&mut world, attempt, target, at_epoch);
+    assert_void(&mut world, &slots);
+}
+
+#[test]
+fn a_commit_of_an_unknown_attempt_ends_the_doubt_of_its_sender() {
+    let (mut world, attempt, target, slots) = under_way();
+    let unknown = Attempt { generation: Generation(0), ..attempt };
+    let at_epoch = world.process("a").at_epoch(&slots);
+    commit(&mut world, unknown, target, at_epoch);
+    assert_void(&mut world, &slots);
+}
+
+#[test]
+fn a_commit_of_slots_that_belong_to_somebody_else_changes_nothing_there() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    world.send(
+        "b",
+        ToNameNode::Commit { attempt, target: world.node("b"), slots: at_epoch.clone() },
+    );
+    assert!(slots.iter().all(|slot| world.epoch(slot) == Epoch(1)));
+    commit(&mut world, attempt, target, at_epoch);
+    assert!(slots.iter().all(|slot| world.owned("b").contains(slot)), "the real one still counts");
+}
+
+#[test]
+fn a_commit_that_comes_twice_is_answered_by_the_configuration() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    commit(&mut world, attempt, target.clone(), at_epoch.clone());
+    world.process("a").inbox.clear();
+    commit(&mut world, attempt, target.clone(), at_epoch);
+    assert!(slots.iter().all(|slot| world.epoch(slot) == Epoch(2)), "it changes nothing");
+    let answered = world.process("a").inbox.iter().any(|message| match message {
+        ToNode::Config(config) => config
+            .slots
+            .iter()
+            .any(|part| part.owner == Some(target.clone()) && part.slots.intersects(&slots)),
+        _ => false,
+    });
+    assert!(answered);
+}
+
+#[test]
+fn a_query_ends_the_attempt_and_names_the_slots_at_a_higher_epoch() {
+    let (mut world, attempt, _, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    world.send("a", ToNameNode::Query { attempt, slots: at_epoch });
+    assert_void(&mut world, &slots);
+    world.process("a").obedient = true;
+    world.disconnect("a");
+    world.connect("a");
+    world.settle();
+    world.assert_balanced(&["a", "b"]);
+}
+
+#[test]
+fn a_query_after_the_commit_is_answered_by_the_commit() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    commit(&mut world, attempt, target.clone(), at_epoch.clone());
+    world.send("a", ToNameNode::Query { attempt, slots: at_epoch });
+    assert!(slots.iter().all(|slot| world.process("a").view.owner(slot) == Some(&target)));
+    assert!(slots.iter().all(|slot| world.epoch(slot) == Epoch(2)));
+}
+
+#[test]
+fn a_move_that_is_given_up_voids_its_attempt_and_waits_twice_as_long_each_time() {
+    let (mut world, attempt, _, slots) = under_way();
+    let other = world.process("a").moves()[1].clone();
+    for (attempt, expected_ms) in [(attempt, 1000), (other.0, 2000)] {
+        world.send("a", ToNameNode::Abort { attempt, reason: "no\nroute".to_owned() });
+        assert!(world.has_note(&format!("no\\nroute; next try in {expected_ms} ms")));
+    }
+    assert_void(&mut world, &slots);
+    world.run(1900);
+    assert_eq!(world.process("a").moves().len(), 2, "the pause is not over");
+    world.process("a").obedient = true;
+    world.run(200);
+    world.settle();
+    world.assert_balanced(&["a", "b"]);
+}
+
+#[test]
+fn a_success_ends_the_growth_of_the_pause() {
+    let (mut world, attempt, _, _) = under_way();
+    world.send("a", ToNameNode::Abort { attempt, reason: "first".to_owned() });
+    let (attempt, target, slots) = world.process("a").moves()[1].clone();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    commit(&mut world, attempt, target, at_epoch);
+    let (attempt, ..) = world.process("a").moves().last().unwrap().clone();
+    world.send("a", ToNameNode::Abort { attempt, reason: "second".to_owned() });
+    assert!(world.has_note("second; next try in 1000 ms"), "{:?}", world.notes);
+}
+
+#[test]
+fn an_abort_of_somebody_elses_attempt_is_ignored() {
+    let (mut world, attempt, _, slots) = under_way();
+    world.send("b", ToNameNode::Abort { attempt, reason: "mischief".to_owned() });
+    assert!(slots.iter().all(|slot| world.epoch(slot) == Epoch(1)));
+}
+
+#[test]
+fn an_abort_keeps_the_attempt_by_which_the_owner_got_the_slot() {
+    let mut world = World::of(&["a", "b"]);
+    world.start("c");
+    world.settle();
+    let slot = world.owned("c").iter().next().unwrap();
+    let won_by = world.stored.slots[slot.index()].attempt;
+    assert!(won_by.is_some());
+    world.process("c").obedient = false;
+    world.drain("c", false).unwrap();
+    let (attempt, _, slots) = world.process("c").moves()[0].clone();
+    world.send("c", ToNameNode::Abort { attempt, reason: "later".to_owned() });
+    let slot = slots.iter().next().unwrap();
+    assert!(
+        world.stored.slots[slot.index()].attempt.is_some(),
+        "the owner may not have heard of its commit yet"
+    );
+}
+
+#[test]
+fn a_change_of_members_keeps_what_is_under_way_and_replans_the_rest() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    world.process("b").obedient = false;
+    world.start("c");
+    assert_eq!(world.process("a").moves().len(), 2, "both places are taken");
+    commit(&mut world, attempt, target, at_epoch);
+    assert!(slots.iter().all(|slot| world.owned("b").contains(slot)), "the attempt still counts");
+    for name in ["a", "b"] {
+        world.process(name).obedient = true;
+        world.disconnect(name);
+        world.connect(name);
+    }
+    world.settle();
+    world.assert_balanced(&["a", "b", "c"]);
+}
+
+#[test]
+fn a_move_that_never_ends_is_mentioned_once() {
+    let (mut world, ..) = under_way();
+    world.run(MOVE_OVERDUE_MS * 2);
+    assert_eq!(
+        world.notes.iter().filter(|note| note.contains("under way for more than 120 s")).count(),
+        2
+    );
+}
+
+#[test]
+fn progress_counts_what_moved_since_the_cluster_was_at_rest() {
+    let mut world = World::of(&["a"]);
+    world.start("b");
+    world.settle();
+    let moves = world.naming.moves();
+    assert_eq!((moves.planned, moves.under_way, moves.done, moves.total), (0, 0, 8192, 8192));
+    world.process("b").obedient = false;
+    world.start("c");
+    let moves = world.naming.moves();
+    assert_eq!(moves.planned + moves.under_way + moves.done, moves.total);
+    assert!((5461..=5462).contains(&moves.total), "{moves:?}");
+}

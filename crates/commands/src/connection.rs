@@ -1,0 +1,8 @@
+//! Commands on the client's own connection.
+
+pub(crate) mod client;
+pub(crate) mod echo;
+pub(crate) mod hello;
+pub(crate) mod ping;
+pub(crate) mod quit;
+pub(crate) mod select;

@@ -1,0 +1,143 @@
+//! What a command sees of the keyspace: the slots of its keys, locked by the caller, and what time it is.
+
+use annulet_resp::Error;
+use annulet_ring::Slot;
+use annulet_store::{Db, Entries, EntryRef, UnixMillis};
+use smallvec::SmallVec;
+
+use crate::expiry::Expiry;
+
+/// The slots a command may touch, at one moment, in one database.
+///
+/// Every change goes through the slot's [`Entries`], which record it in the slot's effect log while one is on: a
+/// command cannot forget it. Reads see `now` only, so an entry that has expired by then does not exist.
+pub struct Context<'a> {
+    now: UnixMillis,
+    db: Db,
+    locked: SmallVec<[Entries<'a>; 1]>,
+    hits: u32,
+    misses: u32,
+}
+
+/// One slot, for a command that runs on every slot of the cluster.
+pub struct SlotContext<'a> {
+    /// The moment at which the command runs.
+    pub now: UnixMillis,
+    /// The client's database.
+    pub db: Db,
+    /// The slot, locked by the caller.
+    pub entries: Entries<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// `locked` are the slots of all keys of the command, in ascending order: `[guard.entries()]` for one.
+    pub fn new(now: UnixMillis, db: Db, locked: impl IntoIterator<Item = Entries<'a>>) -> Self {
+        let locked: SmallVec<_> = locked.into_iter().collect();
+        debug_assert!(locked.is_sorted_by_key(Entries::slot));
+        Self { now, db, locked, hits: 0, misses: 0 }
+    }
+
+    /// The moment at which the command runs.
+    pub fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// How many lookups found their key. Of interest after a reading command.
+    pub fn hits(&self) -> u32 {
+        self.hits
+    }
+
+    /// How many lookups found nothing.
+    pub fn misses(&self) -> u32 {
+        self.misses
+    }
+
+    /// The value of a string key. A key that holds something else is an error.
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        Ok(self.string_and_expiry(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of a string key, and until when it lives.
+    pub fn string_and_expiry(&mut self, key: &[u8]) -> Result<Option<(&[u8], Expiry)>, Error> {
+        let Some(entry) = self.entry(key) else { return Ok(None) };
+        let expiry = entry.expires_at().into();
+        match entry.value().as_string() {
+            Some(value) => Ok(Some((value, expiry))),
+            None => Err(Error::WrongType),
+        }
+    }
+
+    /// Whether the key exists.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.entry(key).is_some()
+    }
+
+    /// The name of the key's type.
+    pub fn type_of(&mut self, key: &[u8]) -> Option<&'static str> {
+        self.entry(key).map(|entry| entry.value().type_name())
+    }
+
+    /// Until when the key lives, if it exists.
+    pub fn expiry(&mut self, key: &[u8]) -> Option<Expiry> {
+        self.entry(key).map(|entry| entry.expires_at().into())
+    }
+
+    /// Sets the key to a string, whatever it held before. A deadline that has passed removes it instead.
+    pub fn put(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
+        let (db, index) = (self.db, self.index(key));
+        match expiry {
+            Expiry::At(deadline) if deadline <= self.now => {
+                self.locked[index].remove(self.now, db, key);
+            }
+            _ => self.locked[index].put(db, key, value, expiry.deadline()),
+        }
+    }
+
+    /// Appends to a string, which is created when there is none. Returns the new length in bytes.
+    /// The caller has made sure that the key holds a string or nothing.
+    pub fn append(&mut self, key: &[u8], suffix: &[u8]) -> usize {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        self.locked[index].append(now, db, key, suffix)
+    }
+
+    /// Removes the key. False when there was none.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        self.locked[index].remove(now, db, key)
+    }
+
+    /// Gives the key a deadline, which must lie ahead. False when there is no such key.
+    pub fn set_expiry(&mut self, key: &[u8], deadline: UnixMillis) -> bool {
+        debug_assert!(deadline > self.now, "a deadline in the past is a removal");
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        self.locked[index].set_expiry(now, db, key, deadline)
+    }
+
+    /// Takes the key's deadline away. False when there is no such key, or no deadline.
+    pub fn clear_expiry(&mut self, key: &[u8]) -> bool {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        self.locked[index].clear_expiry(now, db, key)
+    }
+
+    /// The live entry of a key; counts the hit or miss.
+    fn entry(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        let entry = self.locked[index].get(now, db, key);
+        match entry {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        entry
+    }
+
+    /// Which of the locked slots is the key's. The common case, one slot, needs no hash of the key.
+    fn index(&self, key: &[u8]) -> usize {
+        if self.locked.len() == 1 {
+            return 0;
+        }
+        let slot = Slot::of_key(key);
+        self.locked
+            .binary_search_by_key(&slot, Entries::slot)
+            .unwrap_or_else(|_| panic!("slot {slot} of a key of the command is not locked"))
+    }
+}

@@ -1,0 +1,20 @@
+//! CONFIG subcommand [argument ...]
+//!
+//! The configuration of the node. Each subcommand has a file of its own.
+
+pub(crate) mod get;
+pub(crate) mod help;
+
+use crate::container;
+use crate::prelude::*;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "config",
+    summary: "The configuration of the server.",
+    since: "2.0.0",
+    group: Group::Server,
+    arity: Arity::AtLeast(2),
+    keys: Keys::None,
+    flags: Flags::CONTAINER,
+    run: Run::Session(container::run),
+};

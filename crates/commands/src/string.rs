@@ -1,0 +1,18 @@
+//! Commands on string values.
+
+pub(crate) mod append;
+pub(crate) mod decr;
+pub(crate) mod decrby;
+pub(crate) mod get;
+pub(crate) mod incr;
+pub(crate) mod incrby;
+pub(crate) mod mget;
+pub(crate) mod mset;
+pub(crate) mod psetex;
+pub(crate) mod set;
+pub(crate) mod setex;
+pub(crate) mod setnx;
+pub(crate) mod strlen;
+
+/// The longest string, in bytes: the longest argument (`proto-max-bulk-len`).
+const STRING_BYTES_MAX: usize = 512 * 1024 * 1024;

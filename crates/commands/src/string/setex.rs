@@ -1,0 +1,31 @@
+//! SETEX key seconds value
+//!
+//! Sets a key to a string that lives so many seconds.
+//!
+//! > SETEX session 60 token
+//! OK
+//! > TTL session
+//! (integer) 60
+//! > SETEX session 0 token
+//! (error) ERR invalid expire time in 'setex' command
+
+use crate::expiry::Deadline;
+use crate::prelude::*;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "setex",
+    summary: "Sets the string value of a key and its time to live in seconds.",
+    since: "2.0.0",
+    group: Group::String,
+    arity: Arity::Exactly(4),
+    keys: Keys::At(1),
+    flags: Flags::WRITE.and(Flags::DENY_OOM).and(Flags::OVERWRITE).and(Flags::UPDATE),
+    run: Run::Keys(run),
+};
+
+fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let deadline = Deadline::InSeconds.parse(args.at(2), cx.now(), SPEC.name)?;
+    cx.put(args.at(1), args.at(3), Expiry::At(deadline));
+    reply.ok();
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The control link: this node's one connection to the NameNode, kept up for as long as the node lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annulet_cluster::message::{
+    Load, PROTOCOL_VERSION, Refusal, Registration, SlotsAtEpoch, ToNameNode, ToNode,
+};
+use annulet_net::{Backoff, FrameReader, FrameWriter, clock, tcp};
+use annulet_resp::Limits;
+use annulet_ring::SlotSet;
+use annulet_store::Detached;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, watch};
+
+use crate::drain::DrainState;
+use crate::handoff;
+use crate::node::Node;
+use crate::stats;
+
+/// Waiting times between attempts to reach the NameNode.
+const RETRY_FIRST_MS: u64 = 100;
+const RETRY_MAX_MS: u64 = 2_000;
+/// How long a connection to the NameNode may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How long the NameNode may take to answer a registration: it may have to probe an earlier holder of the id.
+const REGISTER_TIMEOUT: Duration = Duration::from_millis(5_000);
+/// A link on which not even grants come is dead.
+const SILENCE_TIMEOUT: Duration = Duration::from_millis(3_000);
+
+/// How the node stands with its NameNode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Not registered since the node started.
+    New,
+    /// The link is up.
+    Linked,
+    /// The link was up and is not now.
+    Away,
+    /// The NameNode does not want this node, which never served anything; it cannot start.
+    Refused(String),
+}
+
+/// Why the link ended.
+#[derive(Debug)]
+enum Ended {
+    /// Try again after a pause.
+    Broken(String),
+    /// Register again at once, under a new incarnation.
+    StartOver,
+    /// The NameNode refused this node for a reason that does not pass by itself.
+    Refused(String),
+    /// The node has left the cluster.
+    Left,
+}
+
+/// Keeps the link up until the node leaves or stops.
+pub(crate) async fn run(
+    node: Arc<Node>,
+    mut queue: mpsc::Receiver<ToNameNode>,
+    standing: watch::Sender<Standing>,
+) {
+    let mut backoff = Backoff::new(RETRY_FIRST_MS, RETRY_MAX_MS);
+    let mut stop = node.stop.subscribe();
+    let mut told = String::new();
+    loop {
+        let link =
+            Link { node: &node, queue: &mut queue, standing: &standing, backoff: &mut backoff };
+        let ended = tokio::select! {
+            ended = link.run() => ended,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let joined = *standing.borrow() != Standing::New;
+        let reason = match ended {
+            Ended::Left => return,
+            Ended::StartOver => {
+                tracing::warn!(
+                    "this node was declared dead: it starts over, empty, under a new incarnation"
+                );
+                free(node.start_over());
+                continue;
+            }
+            Ended::Refused(reason) if !joined => {
+                standing.send_replace(Standing::Refused(reason));
+                return;
+            }
+            Ended::Refused(reason) | Ended::Broken(reason) => reason,
+        };
+        if joined {
+            standing.send_replace(Standing::Away);
+        }
+        if reason != told {
+            tracing::warn!(namenode = %node.config.namenode, %reason, "no link to the NameNode; trying again and serving on");
+            told = reason;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait()) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+struct Link<'a> {
+    node: &'a Arc<Node>,
+    queue: &'a mut mpsc::Receiver<ToNameNode>,
+    standing: &'a watch::Sender<Standing>,
+    backoff: &'a mut Backoff,
+}
+
+type Reader = FrameReader<OwnedReadHalf>;
+type Writer = FrameWriter<OwnedWriteHalf>;
+
+impl Link<'_> {
+    async fn run(mut self) -> Ended {
+        match self.open().await {
+            Ok((reader, writer, heartbeat)) => {
+                tracing::info!(namenode = %self.node.config.namenode, node = %self.node.me(), "registered with the NameNode");
+                self.backoff.reset();
+                self.standing.send_replace(Standing::Linked);
+                self.keep(reader, writer, heartbeat).await
+            }
+            Err(ended) => ended,
+        }
+    }
+
+    /// Connects, registers, and applies the whole configuration.
+    async fn open(&mut self) -> Result<(Reader, Writer, Duration), Ended> {
+        let broken = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
+        let stream: TcpStream = tcp::connect(&self.node.config.namenode, CONNECT_TIMEOUT)
+            .await
+            .map_err(|error| broken(&error))?;
+        let (read, write) = stream.into_split();
+        let (mut reader, mut writer) =
+            (FrameReader::new(read, Limits::default()), FrameWriter::new(write));
+        send(&mut writer, &ToNameNode::Register(self.registration()))
+            .await
+            .map_err(|error| broken(&error))?;
+        let welcome = tokio::time::timeout(REGISTER_TIMEOUT, receive(&mut reader)).await;
+        match welcome.map_err(|_| broken(&"it does not answer the registration"))?? {
+            ToNode::Welcome { cluster_id, hash_seed, heartbeat_ms, config, .. } => {
+                if self.node.cluster_id().is_some_and(|ours| *ours != cluster_id) {
+                    return Err(Ended::Refused(format!(
+                        "it is the NameNode of another cluster, {cluster_id}"
+                    )));
+                }
+                self.node.join(cluster_id, hash_seed);
+                free(self.node.configure(&config).map_err(|error| broken(&error))?);
+                Ok((reader, writer, Duration::from_millis(heartbeat_ms.max(1))))
+            }
+            ToNode::Refused { refusal: Refusal::DeclaredDead, .. } => Err(Ended::StartOver),
+            ToNode::Refused { reason, .. } => Err(Ended::Refused(reason)),
+            other => {
+                Err(broken(&format!("it answered the registration with {}", other.encode().0)))
+            }
+        }
+    }
+
+    fn registration(&self) -> Registration {
+        let (node, view) = (self.node, self.node.view());
+        Registration {
+            protocol: PROTOCOL_VERSION,
+            cluster_id: node.cluster_id().cloned(),
+            node: node.me(),
+            addresses: node.resolved.announce.clone(),
+            weight: node.config.weight,
+            pid: std::process::id(),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            epoch_max: view.epoch_max(),
+            generation_max: view.generation(),
+            version: view.version(),
+        }
+    }
+
+    /// Sends heartbeats and what is queued, and does what the NameNode says.
+    async fn keep(&mut self, mut reader: Reader, mut writer: Writer, heartbeat: Duration) -> Ended {
+        let mut ticks = tokio::time::interval(heartbeat);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sequence = 0;
+        let mut heard_at = clock::boot_millis();
+        let ended = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
+        // What was in doubt when an earlier link broke is asked about first.
+        for (attempt, slots) in self.node.doubts() {
+            let slots = slots
+                .into_iter()
+                .map(|(slot, epoch)| SlotsAtEpoch { slots: SlotSet::from_iter([slot]), epoch });
+            let query = ToNameNode::Query { attempt, slots: slots.collect() };
+            if let Err(error) = send(&mut writer, &query).await {
+                return ended(&error);
+            }
+        }
+        loop {
+            let mut beat = false;
+            tokio::select! {
+                message = receive(&mut reader) => {
+                    heard_at = clock::boot_millis();
+                    match message {
+                        Ok(message) => match self.obey(message) {
+                            Ok(acknowledge) => beat = acknowledge,
+                            Err(ended) => return ended,
+                        },
+                        Err(ended) => return ended,
+                    }
+                }
+                Some(message) = self.queue.recv() => {
+                    if let Err(error) = send(&mut writer, &message).await {
+                        return ended(&error);
+                    }
+                }
+                _ = ticks.tick() => beat = true,
+            }
+            if beat {
+                sequence += 1;
+                if let Err(error) = send(&mut writer, &self.heartbeat(sequence)).await {
+                    return ended(&error);
+                }
+            }
+            if clock::boot_millis().saturating_sub(heard_at) > SILENCE_TIMEOUT.as_millis() as u64 {
+                return ended(&"it is silent");
+            }
+        }
+    }
+
+    fn heartbeat(&self, sequence: u64) -> ToNameNode {
+        let node = self.node;
+        let load = Load {
+            keys: stats::get(&node.stats.keys),
+            used_bytes: stats::get(&node.stats.used_bytes),
+            connections: node.clients.count() as u64,
+            slots_leaving: stats::get(&node.slots_leaving) as u32,
+            slots_arriving: stats::get(&node.slots_arriving) as u32,
+        };
+        ToNameNode::Heartbeat { sequence, version: node.view().version(), load }
+    }
+
+    /// Does what a message says. `Ok(true)`: it has to be acknowledged by a heartbeat at once.
+    fn obey(&self, message: ToNode) -> Result<bool, Ended> {
+        match message {
+            ToNode::Config(config) => {
+                let dropped = self
+                    .node
+                    .configure(&config)
+                    .map_err(|error| Ended::Broken(error.to_string()))?;
+                free(dropped);
+                let view = self.node.view();
+                self.node.handoff_sockets.retain(|target| view.knows(target));
+                return Ok(true);
+            }
+            ToNode::Move { attempt, target, slots } => {
+                tokio::spawn(handoff::source::run(Arc::clone(self.node), attempt, target, slots));
+            }
+            ToNode::Leaving { refused: Some(reason), .. } => {
+                self.node.drain.send_replace(DrainState::Refused(reason));
+            }
+            ToNode::Leaving { refused: None, stay } => {
+                self.node.drain.send_if_modified(|state| state.leaving(stay));
+            }
+            ToNode::Drained => {
+                let stay = self.node.drain.borrow().stays();
+                self.node.drain.send_replace(DrainState::Drained { stay });
+                if !stay {
+                    return Err(Ended::Left);
+                }
+            }
+            ToNode::Grant { .. } | ToNode::Welcome { .. } => {}
+            ToNode::Refused { refusal: Refusal::DeclaredDead, .. } => return Err(Ended::StartOver),
+            ToNode::Refused { reason, .. } => return Err(Ended::Refused(reason)),
+        }
+        Ok(false)
+    }
+}
+
+/// Frees what was taken out of the slots, where nobody waits for it.
+fn free(dropped: Vec<Detached>) {
+    if dropped.iter().any(|detached| !detached.is_empty()) {
+        tokio::task::spawn_blocking(move || drop(dropped));
+    }
+}
+
+async fn send(writer: &mut Writer, message: &ToNameNode) -> std::io::Result<()> {
+    let (verb, body) = message.encode();
+    writer.send([verb.as_bytes(), body.as_bytes()]).await
+}
+
+async fn receive(reader: &mut Reader) -> Result<ToNode, Ended> {
+    let broken = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
+    let frame = reader.next().await.map_err(|error| broken(&error))?;
+    let frame = frame.ok_or_else(|| broken(&"it closed the link"))?;
+    ToNode::decode(frame.name(), frame.get(1).unwrap_or_default()).map_err(|error| broken(&error))
+}

@@ -1,0 +1,38 @@
+//! Connections for copies that a finished batch leaves to the next one.
+
+use std::collections::HashMap;
+
+use annulet_ring::NodeRef;
+use parking_lot::Mutex;
+
+use crate::socket::Socket;
+
+/// Idle connections kept for one target.
+const IDLE_PER_TARGET_MAX: usize = 4;
+
+/// Idle connections by target.
+#[derive(Default)]
+pub(crate) struct Sockets {
+    idle: Mutex<HashMap<NodeRef, Vec<Socket>>>,
+}
+
+impl Sockets {
+    /// Takes an idle connection to `target`.
+    pub(crate) fn take(&self, target: &NodeRef) -> Option<Socket> {
+        self.idle.lock().get_mut(target)?.pop()
+    }
+
+    /// Leaves a connection on which nothing is under way.
+    pub(crate) fn put(&self, target: NodeRef, socket: Socket) {
+        let mut idle = self.idle.lock();
+        let sockets = idle.entry(target).or_default();
+        if sockets.len() < IDLE_PER_TARGET_MAX {
+            sockets.push(socket);
+        }
+    }
+
+    /// Closes the connections to nodes that `keep` does not want.
+    pub(crate) fn retain(&self, keep: impl Fn(&NodeRef) -> bool) {
+        self.idle.lock().retain(|target, _| keep(target));
+    }
+}

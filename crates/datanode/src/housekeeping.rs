@@ -1,0 +1,75 @@
+//! What a node does by itself: remove what has expired, and measure how busy it is.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use annulet_net::clock;
+use annulet_ring::Slot;
+use annulet_store::UnixMillis;
+
+use crate::node::Node;
+use crate::stats;
+
+/// How often expired keys are looked for.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Entries that one look at one slot may remove.
+const ENTRIES_PER_SLOT_MAX: usize = 256;
+/// Slots that are looked at between two pauses for other work.
+const SLOTS_PER_TURN_MAX: usize = 256;
+/// Rounds of expiry between two measurements.
+const ROUNDS_PER_MEASUREMENT: u32 = 10;
+
+/// Runs until the node stops.
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut stop = node.stop.subscribe();
+    let (mut round, mut commands, mut measured_at) = (0, 0, clock::boot_millis());
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        expire(&node).await;
+        round += 1;
+        if round % ROUNDS_PER_MEASUREMENT == 0 {
+            let (total, now) = (stats::get(&node.stats.commands), clock::boot_millis());
+            let elapsed_ms = now.saturating_sub(measured_at).max(1);
+            node.stats.commands_per_second.store((total - commands) * 1000 / elapsed_ms, Relaxed);
+            (commands, measured_at) = (total, now);
+            measure(&node);
+        }
+    }
+}
+
+/// Removes expired entries from the slots that this node owns.
+async fn expire(node: &Node) {
+    let now = UnixMillis(clock::unix_millis());
+    let mut from = Slot::new(0);
+    let mut looked_at = 0;
+    while let Some(slot) = from.and_then(|from| node.keyspace().due(now, from)) {
+        stats::add(&node.stats.expired, expire_slot(node, slot, now) as u64);
+        from = Slot::new(slot.get() + 1);
+        looked_at += 1;
+        if looked_at % SLOTS_PER_TURN_MAX == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn expire_slot(node: &Node, slot: Slot, now: UnixMillis) -> usize {
+    let mut guard = node.keyspace().lock(slot);
+    match guard.companion().may_write() {
+        true => guard.entries().expire_due(now, ENTRIES_PER_SLOT_MAX),
+        // Only owners expire (R12).
+        false => 0,
+    }
+}
+
+fn measure(node: &Node) {
+    let (keys, bytes) = node.served();
+    node.stats.keys.store(keys, Relaxed);
+    node.stats.used_bytes.store(bytes, Relaxed);
+    node.stats.used_bytes_peak.fetch_max(bytes, Relaxed);
+}

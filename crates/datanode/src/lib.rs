@@ -1,0 +1,32 @@
+//! The DataNode: keys in memory, served, forwarded and handed off. Shell: it carries out what the pure crates decide.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `session` | one client connection: order of commands and replies, forwarding, splitting |
+//! | `execute` | runs a command under the locks of its slots, or says why not |
+//! | `link` | forwarded commands between nodes |
+//! | `handoff` | copies of slots between nodes |
+//! | `control` | the link to the NameNode: configuration in, heartbeats and commits out |
+//! | `drain` | leaving, by telnet and by signal |
+//! | `housekeeping` | expiry and measurements |
+
+mod clients;
+mod config;
+mod control;
+mod drain;
+mod execute;
+mod handoff;
+mod housekeeping;
+mod link;
+mod node;
+mod server_info;
+mod session;
+mod socket;
+mod start;
+mod stats;
+mod wait;
+mod workers;
+
+pub use config::{Config, ConfigError, Ports, Resolved};
+pub use start::{DataNode, DrainError, StartError};
+pub use workers::Workers;

@@ -1,0 +1,254 @@
+//! What all parts of one DataNode share: who it is, what it keeps, and what it knows of the cluster.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use annulet_cluster::message::{Attempt, ClusterId, Config as Topology, ToNameNode};
+use annulet_cluster::slot::{Effect, Event, Slot as SlotRole};
+use annulet_cluster::view::{Unusable, View};
+use annulet_net::{clock, random};
+use annulet_ring::{Incarnation, NodeRef, Slot};
+use annulet_store::{Detached, Keyspace};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use crate::clients::Clients;
+use crate::config::{Config, Resolved};
+use crate::drain::DrainState;
+use crate::handoff::Sockets;
+use crate::stats::Stats;
+use crate::workers::Workers;
+
+/// Messages that wait for the control link. Senders wait when it is full.
+pub(crate) const CONTROL_QUEUE_MESSAGES_MAX: usize = 256;
+
+/// One DataNode.
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) resolved: Resolved,
+    pub(crate) workers: Arc<Workers>,
+    pub(crate) clients: Clients,
+    pub(crate) stats: Stats,
+    /// Random, 40 hexadecimal digits: `run_id` of INFO.
+    pub(crate) run_id: String,
+    pub(crate) started_at_millis: u64,
+    /// To the NameNode, while the control link is up and when it is up again.
+    pub(crate) control: mpsc::Sender<ToNameNode>,
+    /// How far the node is with leaving.
+    pub(crate) drain: watch::Sender<DrainState>,
+    /// Set once: everything that serves ends.
+    pub(crate) stop: watch::Sender<bool>,
+    /// Connections that other nodes hold to this one.
+    pub(crate) peers_inbound: AtomicUsize,
+    pub(crate) handoff_sockets: Sockets,
+    identity: ArcSwap<NodeRef>,
+    cluster: OnceLock<(ClusterId, Keyspace<SlotRole>)>,
+    view: ArcSwap<View>,
+    changes: watch::Sender<u64>,
+    /// Only one configuration is applied at a time.
+    configuring: Mutex<()>,
+    /// Slots on their way in or out, for progress.
+    pub(crate) slots_leaving: AtomicU64,
+    pub(crate) slots_arriving: AtomicU64,
+}
+
+impl Node {
+    pub(crate) fn new(
+        config: Config,
+        resolved: Resolved,
+        workers: Arc<Workers>,
+        control: mpsc::Sender<ToNameNode>,
+    ) -> Self {
+        let identity = NodeRef { id: resolved.id.clone(), inc: Incarnation(random::u128()) };
+        Self {
+            config,
+            resolved,
+            workers,
+            clients: Clients::default(),
+            stats: Stats::default(),
+            run_id: format!("{:032x}{:08x}", random::u128(), random::u64() as u32),
+            started_at_millis: clock::unix_millis(),
+            control,
+            drain: watch::Sender::new(DrainState::default()),
+            stop: watch::Sender::new(false),
+            peers_inbound: AtomicUsize::new(0),
+            handoff_sockets: Sockets::default(),
+            identity: ArcSwap::from_pointee(identity),
+            cluster: OnceLock::new(),
+            view: ArcSwap::from_pointee(View::default()),
+            changes: watch::Sender::new(0),
+            configuring: Mutex::new(()),
+            slots_leaving: AtomicU64::new(0),
+            slots_arriving: AtomicU64::new(0),
+        }
+    }
+
+    /// Who this node is; the incarnation changes when it was declared dead and starts over.
+    pub(crate) fn me(&self) -> NodeRef {
+        NodeRef::clone(&self.identity.load())
+    }
+
+    /// Joins a cluster: from here on there is a keyspace. Joining the same one again changes nothing.
+    pub(crate) fn join(&self, cluster_id: ClusterId, hash_seed: u64) {
+        self.cluster
+            .get_or_init(|| (cluster_id, Keyspace::new(hash_seed, |_| SlotRole::default())));
+    }
+
+    pub(crate) fn cluster_id(&self) -> Option<&ClusterId> {
+        self.cluster.get().map(|(cluster_id, _)| cluster_id)
+    }
+
+    /// The keyspace.
+    ///
+    /// # Panics
+    /// Before the node has joined a cluster; no port that needs it is open by then.
+    pub(crate) fn keyspace(&self) -> &Keyspace<SlotRole> {
+        match self.cluster.get() {
+            Some((_, keyspace)) => keyspace,
+            None => panic!("the keyspace is used before the node has joined a cluster"),
+        }
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Changes whenever a slot changes its state or the view is replaced.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Wakes everybody who waits for a slot or for the view.
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Takes one event for one slot and does what follows from it. False: the event did not fit.
+    pub(crate) fn slot_event(&self, slot: Slot, event: Event) -> bool {
+        let mut effects = Vec::new();
+        let mut detached = None;
+        let fits = {
+            let mut guard = self.keyspace().lock(slot);
+            guard.companion_mut().step(event, &mut effects);
+            for effect in &effects {
+                match effect {
+                    Effect::StartLog => guard.entries().start_log(),
+                    Effect::StopLog => guard.entries().stop_log(),
+                    Effect::DropData => detached = Some(guard.entries().detach()),
+                    Effect::Wake | Effect::Refuse => {}
+                }
+            }
+            !effects.contains(&Effect::Refuse)
+        };
+        if effects.contains(&Effect::Wake) {
+            self.changed();
+        }
+        drop(detached);
+        fits
+    }
+
+    /// Applies what the NameNode decided: first the slots, then the view that others are routed by.
+    ///
+    /// # Errors
+    /// When the configuration does not continue what is known; nothing is changed then.
+    pub(crate) fn configure(&self, topology: &Topology) -> Result<Vec<Detached>, Unusable> {
+        let _one_at_a_time = self.configuring.lock();
+        let view = self.view().apply(topology)?;
+        let me = self.me();
+        let mut effects = Vec::new();
+        let mut dropped = Vec::new();
+        for change in &topology.slots {
+            let mine = change.owner.as_ref() == Some(&me);
+            for slot in change.slots.iter() {
+                let mut guard = self.keyspace().lock(slot);
+                effects.clear();
+                let event = Event::Config { epoch: change.epoch, mine, attempt: change.attempt };
+                guard.companion_mut().step(event, &mut effects);
+                for effect in &effects {
+                    match effect {
+                        Effect::StopLog => guard.entries().stop_log(),
+                        Effect::DropData => dropped.push(guard.entries().detach()),
+                        Effect::StartLog | Effect::Wake | Effect::Refuse => {}
+                    }
+                }
+            }
+        }
+        self.view.store(Arc::new(view));
+        self.changed();
+        Ok(dropped)
+    }
+
+    /// Starts over after having been declared dead: a new incarnation that holds nothing.
+    pub(crate) fn start_over(&self) -> Vec<Detached> {
+        let _one_at_a_time = self.configuring.lock();
+        let reborn = NodeRef { id: self.resolved.id.clone(), inc: Incarnation(random::u128()) };
+        self.identity.store(Arc::new(reborn));
+        let mut dropped = Vec::new();
+        for slot in Slot::all() {
+            let mut guard = self.keyspace().lock(slot);
+            let epoch = guard.companion().epoch();
+            *guard.companion_mut() = SlotRole::new(epoch, annulet_cluster::slot::SlotState::None);
+            let mut entries = guard.entries();
+            entries.stop_log();
+            dropped.push(entries.detach());
+        }
+        self.changed();
+        dropped
+    }
+
+    /// Counts slots that start or stop being on their way out.
+    pub(crate) fn count_leaving(&self, slots: usize, started: bool) {
+        count(&self.slots_leaving, slots, started);
+    }
+
+    /// Counts slots that start or stop being on their way in.
+    pub(crate) fn count_arriving(&self, slots: usize, started: bool) {
+        count(&self.slots_arriving, slots, started);
+    }
+
+    /// Keys and bytes in the slots that this node serves.
+    pub(crate) fn served(&self) -> (u64, u64) {
+        let mut keys_and_bytes = (0, 0);
+        for slot in Slot::all() {
+            let mut guard = self.keyspace().lock(slot);
+            if guard.companion().serves() {
+                let entries = guard.entries();
+                keys_and_bytes.0 += entries.total_len() as u64;
+                keys_and_bytes.1 += entries.used_bytes();
+            }
+        }
+        keys_and_bytes
+    }
+
+    /// Slots that this node serves or is in doubt about, by the view.
+    pub(crate) fn slots_owned(&self) -> usize {
+        let (view, me) = (self.view(), self.me());
+        Slot::all().filter(|&slot| view.owner(slot) == Some(&me)).count()
+    }
+
+    /// Attempts that this node is in doubt about, with their slots.
+    pub(crate) fn doubts(&self) -> Vec<(Attempt, Vec<(Slot, annulet_ring::Epoch)>)> {
+        use annulet_cluster::slot::SlotState;
+        let mut doubts: Vec<(Attempt, Vec<_>)> = Vec::new();
+        for slot in Slot::all() {
+            let guard = self.keyspace().lock(slot);
+            let role = guard.companion();
+            if let SlotState::InDoubt { attempt, .. } = role.state() {
+                let known = doubts.iter_mut().find(|(other, _)| other == attempt);
+                match known {
+                    Some((_, slots)) => slots.push((slot, role.epoch())),
+                    None => doubts.push((*attempt, vec![(slot, role.epoch())])),
+                }
+            }
+        }
+        doubts
+    }
+}
+
+fn count(counter: &AtomicU64, slots: usize, started: bool) {
+    match started {
+        true => counter.fetch_add(slots as u64, Ordering::Relaxed),
+        false => counter.fetch_sub(slots as u64, Ordering::Relaxed),
+    };
+}

@@ -1,0 +1,212 @@
+//! What commands may know of the server around them: INFO, CONFIG GET, CLIENT LIST, CLUSTER.
+
+use annulet_cluster::message::MemberInfo;
+use annulet_commands::{
+    ClientSnapshot, ClusterMember, ClusterTopology, DatabaseStat, Mode, Server, ServerInfo,
+};
+use annulet_net::{clock, process};
+use annulet_ring::{NodeRef, Slot, SlotSet};
+use annulet_store::{DATABASES, Db};
+
+use crate::node::Node;
+use crate::stats::get;
+
+/// The server as a client on one of its ports sees it.
+pub(crate) struct ServerView<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) mode: Mode,
+    /// The address the client connected to.
+    pub(crate) local: &'a str,
+}
+
+impl Server for ServerView<'_> {
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn info(&self) -> ServerInfo {
+        let (node, stats) = (self.node, &self.node.stats);
+        let (cpu_user_seconds, cpu_system_seconds) = process::cpu_seconds();
+        let (_, used_memory_bytes) = node.served();
+        let server_time_micros = clock::unix_micros();
+        let executable = std::env::current_exe().map(|path| path.display().to_string());
+        ServerInfo {
+            annulet_version: env!("CARGO_PKG_VERSION").to_owned(),
+            node_id: node.me().id.to_string(),
+            os: process::operating_system(),
+            process_id: std::process::id(),
+            run_id: node.run_id.clone(),
+            tcp_port: port(self.local),
+            server_time_micros,
+            uptime_seconds: (server_time_micros / 1000).saturating_sub(node.started_at_millis)
+                / 1000,
+            executable: executable.unwrap_or_default(),
+            worker_threads: node.workers.count() as u64,
+            connected_clients: node.clients.count() as u64,
+            cluster_connections: node.peers_inbound.load(std::sync::atomic::Ordering::Relaxed)
+                as u64,
+            clients_max: node.config.clients_max as u64,
+            blocked_clients: get(&stats.waiting),
+            used_memory_bytes,
+            peak_memory_bytes: get(&stats.used_bytes_peak).max(used_memory_bytes),
+            resident_bytes: process::resident_bytes(),
+            system_memory_bytes: process::system_memory_bytes(),
+            memory_policy: "noeviction".to_owned(),
+            connections_received: get(&stats.connections_received),
+            commands_processed: get(&stats.commands),
+            ops_per_second: get(&stats.commands_per_second),
+            net_input_bytes: get(&stats.input_bytes),
+            net_output_bytes: get(&stats.output_bytes),
+            rejected_connections: get(&stats.rejected_connections),
+            expired_keys: get(&stats.expired),
+            keyspace_hits: get(&stats.hits),
+            keyspace_misses: get(&stats.misses),
+            error_replies: get(&stats.errors),
+            reads_processed: get(&stats.reads),
+            writes_processed: get(&stats.writes),
+            cpu_system_seconds,
+            cpu_user_seconds,
+            databases: databases(node),
+            annulet: self.own_section(),
+            ..ServerInfo::default()
+        }
+    }
+
+    fn clients(&self) -> Vec<ClientSnapshot> {
+        self.node.clients.snapshots(clock::unix_micros())
+    }
+
+    fn config(&self) -> Vec<(&'static str, String)> {
+        let text = |value: &str| value.to_owned();
+        let port = port(self.local).to_string();
+        let cluster = if self.mode == Mode::Cluster { "yes" } else { "no" };
+        vec![
+            ("appendonly", text("no")),
+            ("bind", self.local.rsplit_once(':').map_or_else(String::new, |(host, _)| text(host))),
+            ("client-query-buffer-limit", text("1073741824")),
+            ("cluster-enabled", text(cluster)),
+            ("cluster-require-full-coverage", text("no")),
+            ("databases", DATABASES.to_string()),
+            ("dbfilename", String::new()),
+            ("dir", text("/")),
+            ("hz", text("10")),
+            ("io-threads", self.node.workers.count().to_string()),
+            ("latency-monitor-threshold", text("0")),
+            ("maxclients", self.node.config.clients_max.to_string()),
+            ("maxmemory", text("0")),
+            ("maxmemory-policy", text("noeviction")),
+            ("maxmemory-samples", text("5")),
+            ("notify-keyspace-events", String::new()),
+            ("port", port),
+            ("proto-max-bulk-len", text("536870912")),
+            ("replica-read-only", text("yes")),
+            ("requirepass", String::new()),
+            ("save", String::new()),
+            ("slave-read-only", text("yes")),
+            ("slowlog-log-slower-than", text("10000")),
+            ("slowlog-max-len", text("128")),
+            ("tcp-keepalive", text("300")),
+            ("timeout", text("0")),
+            ("tls-port", text("0")),
+        ]
+    }
+
+    fn topology(&self) -> ClusterTopology {
+        let (view, me) = (self.node.view(), self.node.me());
+        let members = view.members().iter().map(|member| {
+            let slots: SlotSet =
+                Slot::all().filter(|&slot| view.owner(slot) == Some(&member.node)).collect();
+            let epoch = slots.iter().map(|slot| view.epoch(slot).0).max().unwrap_or_default();
+            let host = member.addresses.cluster.rsplit_once(':').map_or("", |(host, _)| host);
+            ClusterMember {
+                node_id: cluster_node_id(&member.node),
+                host: host.to_owned(),
+                port: port(&member.addresses.cluster),
+                peer_port: port(&member.addresses.peer),
+                slots,
+                epoch,
+                myself: member.node == me,
+            }
+        });
+        ClusterTopology { members: members.collect(), epoch: view.epoch_max().0 }
+    }
+}
+
+impl ServerView<'_> {
+    fn own_section(&self) -> Vec<(&'static str, String)> {
+        let (node, stats, view) = (self.node, &self.node.stats, self.node.view());
+        let count = |counter| get(counter).to_string();
+        vec![
+            ("annulet_node_id", node.me().id.to_string()),
+            ("annulet_incarnation", node.me().inc.to_string()),
+            ("annulet_cluster_id", node.cluster_id().cloned().unwrap_or_default()),
+            ("annulet_namenode", node.config.namenode.clone()),
+            ("annulet_topology_version", view.version().to_string()),
+            ("annulet_members", view.members().len().to_string()),
+            (
+                "annulet_state",
+                view.members()
+                    .iter()
+                    .find(|member| member.node == node.me())
+                    .map_or("unknown", state)
+                    .to_owned(),
+            ),
+            ("annulet_slots_owned", node.slots_owned().to_string()),
+            ("annulet_slots_leaving", count(&node.slots_leaving)),
+            ("annulet_slots_arriving", count(&node.slots_arriving)),
+            ("annulet_slots_sent", count(&stats.slots_sent)),
+            ("annulet_slots_received", count(&stats.slots_received)),
+            ("annulet_keys_sent", count(&stats.keys_sent)),
+            ("annulet_keys_received", count(&stats.keys_received)),
+            ("annulet_moves_given_up", count(&stats.moves_given_up)),
+            ("annulet_freeze_usec_max", count(&stats.freeze_micros_max)),
+            ("annulet_forwarded_commands", count(&stats.forwarded)),
+            ("annulet_served_for_others", count(&stats.served_for_others)),
+            ("annulet_commands_waiting", count(&stats.waiting)),
+        ]
+    }
+}
+
+const fn state(member: &MemberInfo) -> &'static str {
+    member.state.as_str()
+}
+
+/// Keys of each database in the slots that this node serves.
+fn databases(node: &Node) -> Vec<DatabaseStat> {
+    let mut counts = [(0, 0); DATABASES as usize];
+    for slot in Slot::all() {
+        let mut guard = node.keyspace().lock(slot);
+        if !guard.companion().serves() {
+            continue;
+        }
+        let entries = guard.entries();
+        if entries.is_empty() {
+            continue;
+        }
+        for (number, count) in (0..).zip(&mut counts) {
+            if let Some(db) = Db::new(number) {
+                count.0 += entries.len(db) as u64;
+                count.1 += entries.expires(db) as u64;
+            }
+        }
+    }
+    let kept = (0..).zip(counts).filter(|(_, (keys, _))| *keys > 0);
+    kept.filter_map(|(number, (keys, expires))| {
+        Some(DatabaseStat { db: Db::new(number)?, keys, expires, ttl_mean_ms: 0 })
+    })
+    .collect()
+}
+
+/// The 40 hexadecimal digits by which cluster clients know a node: its incarnation, filled up by a digest of its id.
+fn cluster_node_id(node: &NodeRef) -> String {
+    let folded = node
+        .id
+        .as_str()
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{}{folded:08x}", node.inc)
+}
+
+fn port(address: &str) -> u16 {
+    address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+}

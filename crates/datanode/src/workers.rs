@@ -1,0 +1,89 @@
+//! The threads that serve clients: one single-threaded runtime each, which owns its connections for their whole life.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use annulet_ring::NodeRef;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::link::Link;
+
+/// Tasks on their way to one worker. A full queue makes the accepting side wait.
+const TASKS_QUEUED_MAX: usize = 1024;
+
+type Task = Box<dyn FnOnce(Rc<Worker>) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+/// What the connections of one worker share.
+#[derive(Default)]
+pub(crate) struct Worker {
+    /// Links to other nodes, by the node they start from and the one they lead to.
+    pub(crate) links: RefCell<HashMap<(NodeRef, NodeRef), Rc<Link>>>,
+}
+
+/// The worker threads of a process. In `annulet dev` all nodes share them.
+#[derive(Debug)]
+pub struct Workers {
+    queues: Vec<mpsc::Sender<Task>>,
+    next: AtomicUsize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts `threads` workers; 0 means one per core.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(threads: usize) -> io::Result<Arc<Self>> {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            given => given,
+        };
+        let mut workers =
+            Self { queues: Vec::new(), next: AtomicUsize::new(0), threads: Vec::new() };
+        for index in 0..threads {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (queue, tasks) = mpsc::channel(TASKS_QUEUED_MAX);
+            let name = format!("annulet-worker-{index}");
+            let thread =
+                std::thread::Builder::new().name(name).spawn(move || work(&runtime, tasks))?;
+            workers.queues.push(queue);
+            workers.threads.push(thread);
+        }
+        Ok(Arc::new(workers))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Runs a task on the next worker in turn.
+    pub(crate) async fn spawn<F, T>(&self, task: F)
+    where
+        F: FnOnce(Rc<Worker>) -> T + Send + 'static,
+        T: Future<Output = ()> + 'static,
+    {
+        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
+        let task: Task = Box::new(move |worker| Box::pin(task(worker)));
+        // A worker ends only with the process, and so does the wish to run something on it.
+        let _ = self.queues[index].send(task).await;
+    }
+}
+
+fn work(runtime: &tokio::runtime::Runtime, mut tasks: mpsc::Receiver<Task>) {
+    let worker = Rc::new(Worker::default());
+    let local = LocalSet::new();
+    local.block_on(runtime, async move {
+        while let Some(task) = tasks.recv().await {
+            tokio::task::spawn_local(task(Rc::clone(&worker)));
+        }
+    });
+}

@@ -1,0 +1,34 @@
+//! The clocks: wall time for expiry, boot time for everything that waits.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Wall-clock time in milliseconds since 1970.
+pub fn unix_millis() -> u64 {
+    unix_micros() / 1000
+}
+
+/// Wall-clock time in microseconds since 1970; 0 when the clock stands before that.
+pub fn unix_micros() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}
+
+/// Milliseconds since the machine booted, suspended time included (CLOCK_BOOTTIME).
+///
+/// Time-outs between machines are measured with it: CLOCK_MONOTONIC stands still while a machine sleeps, so that a
+/// node could believe in a lease that lapsed long ago.
+pub fn boot_millis() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_clock_counts_from_1970_and_boot_clock_never_goes_back() {
+        assert!(unix_millis() > 1_700_000_000_000);
+        let earlier = boot_millis();
+        assert!(boot_millis() >= earlier);
+    }
+}

@@ -1,0 +1,101 @@
+//! TCP listeners and connections as all our ports want them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+
+/// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+const BACKLOG_CONNECTIONS: i32 = 1024;
+/// How long a silent connection stays unprobed by the kernel, as in Redis.
+const KEEPALIVE_S: u64 = 300;
+
+/// A port that is ours, but not open yet: connections to it are refused.
+#[derive(Debug)]
+pub struct Reserved {
+    socket: Socket,
+    address: String,
+}
+
+/// Takes the port of `address` ("host:port") without opening it.
+///
+/// # Errors
+/// Names the address and what may be wrong when it cannot be had.
+pub fn reserve(address: &str) -> io::Result<Reserved> {
+    let resolved = std::net::ToSocketAddrs::to_socket_addrs(address)
+        .map_err(|error| named(address, &error))?
+        .next();
+    let resolved = resolved
+        .ok_or_else(|| named(address, &io::Error::new(io::ErrorKind::NotFound, "no such host")))?;
+    let socket = bind(resolved).map_err(|error| named(address, &error))?;
+    Ok(Reserved { socket, address: address.to_owned() })
+}
+
+impl Reserved {
+    /// Opens the port. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`reserve`].
+    pub fn listen(self) -> io::Result<TcpListener> {
+        let Self { socket, address } = self;
+        socket.listen(BACKLOG_CONNECTIONS).map_err(|error| named(&address, &error))?;
+        TcpListener::from_std(socket.into()).map_err(|error| named(&address, &error))
+    }
+}
+
+/// Listens on `address` ("host:port"). Must be called inside a tokio runtime.
+///
+/// # Errors
+/// As [`reserve`].
+pub fn listen(address: &str) -> io::Result<TcpListener> {
+    reserve(address)?.listen()
+}
+
+fn named(address: &str, error: &io::Error) -> io::Error {
+    let hint = "is the port taken, or the address not of this machine?";
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}; {hint}"))
+}
+
+fn bind(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Connects to `address` ("host:port") within `timeout`.
+///
+/// # Errors
+/// The last address's error; `TimedOut` when the time is over.
+pub async fn connect(address: &str, timeout: Duration) -> io::Result<TcpStream> {
+    let attempt = async {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{address}: no such host"));
+        for resolved in lookup_host(address).await? {
+            match TcpStream::connect(resolved).await {
+                Ok(stream) => return tune(&stream).map(|()| stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    };
+    match tokio::time::timeout(timeout, attempt).await {
+        Ok(result) => result,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("{address}: no connection within {timeout:?}"),
+        )),
+    }
+}
+
+/// Sets what every connection of ours has: no delay of small packets, kernel keep-alive.
+///
+/// # Errors
+/// When the connection is already broken.
+pub fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(KEEPALIVE_S));
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}

@@ -1,0 +1,127 @@
+//! The text of every error, byte by byte, as Redis 7.0 and Valkey 9.1 sent it where they have it too.
+
+use super::*;
+use crate::OwnedArgs;
+
+fn unknown(request: &[&[u8]]) -> Error {
+    Error::unknown_command(OwnedArgs::from_iter(request).as_args())
+}
+
+#[test]
+fn every_error_has_its_exact_text() {
+    let text = |text: &str| text.to_owned();
+    let table = [
+        (Error::WrongType, "WRONGTYPE Operation against a key holding the wrong kind of value"),
+        (Error::NoSuchKey, "ERR no such key"),
+        (Error::Syntax, "ERR syntax error"),
+        (Error::NotAnInteger, "ERR value is not an integer or out of range"),
+        (Error::NotAFloat, "ERR value is not a valid float"),
+        (Error::IncrementOverflow, "ERR increment or decrement would overflow"),
+        (Error::DecrementOverflow, "ERR decrement would overflow"),
+        (Error::NotFinite, "ERR increment would produce NaN or Infinity"),
+        (Error::NotPositive, "ERR value is out of range, must be positive"),
+        (Error::OffsetOutOfRange, "ERR offset is out of range"),
+        (Error::StringTooLong, "ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
+        (Error::InvalidExpireTime { command: "set" }, "ERR invalid expire time in 'set' command"),
+        (
+            Error::NxWithXxGtLt,
+            "ERR NX and XX, GT or LT options at the same time are not compatible",
+        ),
+        (Error::GtWithLt, "ERR GT and LT options at the same time are not compatible"),
+        (Error::UnsupportedOption { option: text("FOO") }, "ERR Unsupported option FOO"),
+        (Error::DbIndexOutOfRange, "ERR DB index is out of range"),
+        (Error::InvalidCursor, "ERR invalid cursor"),
+        (
+            Error::WrongArity { command: "client|setname" },
+            "ERR wrong number of arguments for 'client|setname' command",
+        ),
+        (
+            unknown(&[b"FOO", b"bar", b"baz"]),
+            "ERR unknown command 'FOO', with args beginning with: 'bar' 'baz' ",
+        ),
+        (unknown(&[b"GETX"]), "ERR unknown command 'GETX', with args beginning with: "),
+        (
+            Error::unknown_subcommand("client", b"foo"),
+            "ERR unknown subcommand 'foo'. Try CLIENT HELP.",
+        ),
+        (Error::UnsupportedProtocol, "NOPROTO unsupported protocol version"),
+        (
+            Error::ProtocolVersionNotAnInteger,
+            "ERR Protocol version is not an integer or out of range",
+        ),
+        (Error::HelloOption { option: text("FOO") }, "ERR Syntax error in HELLO option 'FOO'"),
+        (Error::CrossSlot, "CROSSSLOT Keys in request don't hash to the same slot"),
+        (Error::Moved { slot: 12182, address: text("10.0.0.1:7101") }, "MOVED 12182 10.0.0.1:7101"),
+        (Error::TryAgain { reason: text("the slot is moving") }, "TRYAGAIN the slot is moving"),
+        (
+            Error::ClusterDown { reason: text("Hash slot not served") },
+            "CLUSTERDOWN Hash slot not served",
+        ),
+        (
+            Error::Indeterminate { reason: text("the owner is gone") },
+            "INDETERMINATE the owner is gone",
+        ),
+        (
+            Error::InvalidClientName,
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ),
+        (
+            Error::InvalidClientInfo { attribute: "lib-name" },
+            "ERR lib-name cannot contain spaces, newlines or special characters.",
+        ),
+        (Error::InvalidClientId, "ERR Invalid client ID"),
+        (Error::UnknownClientType { name: text("foo") }, "ERR Unknown client type 'foo'"),
+        (Error::UnrecognizedOption { option: text("foo") }, "ERR Unrecognized option 'foo'"),
+        (Error::ClusterDisabled, "ERR This instance has cluster support disabled"),
+        (
+            Error::SubscribedContext { command: "get" },
+            "ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        ),
+        (
+            Error::AuthWithoutPassword,
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+        ),
+        (Error::WrongPassword, "WRONGPASS invalid username-password pair or user is disabled."),
+        (Error::TooManyClients, "ERR max number of clients reached"),
+        (Error::Other(text("DENIED why")), "DENIED why"),
+    ];
+    for (error, expected) in table {
+        assert_eq!(error.to_string(), expected, "{error:?}");
+    }
+}
+
+#[test]
+fn every_protocol_error_has_its_exact_text() {
+    let table = [
+        (ProtocolError::InvalidMultibulkLength, "invalid multibulk length"),
+        (ProtocolError::MultibulkLineTooBig, "too big mbulk count string"),
+        (ProtocolError::ExpectedBulk { found: b'*' }, "expected '$', got '*'"),
+        (ProtocolError::ExpectedBulk { found: 0xff }, "expected '$', got '\u{fffd}'"),
+        (ProtocolError::InvalidBulkLength, "invalid bulk length"),
+        (ProtocolError::BulkLineTooBig, "too big bulk count string"),
+        (ProtocolError::InvalidLineEnd, "invalid CRLF in request"),
+        (ProtocolError::InlineTooBig, "too big inline request"),
+        (ProtocolError::UnbalancedQuotes, "unbalanced quotes in request"),
+        (ProtocolError::RequestTooBig, "too big request"),
+    ];
+    for (error, expected) in table {
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(Error::from(error).to_string(), format!("ERR Protocol error: {expected}"));
+    }
+}
+
+#[test]
+fn an_unknown_command_repeats_at_most_128_bytes_of_name_and_arguments() {
+    let (f, a, b) = ("f".repeat(128), "a".repeat(50), "b".repeat(75));
+    let error = unknown(&[&[b'f'; 200], &[b'a'; 50], &[b'b'; 100], b"never shown"]);
+    let expected = format!("ERR unknown command '{f}', with args beginning with: '{a}' '{b}' ");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn what_a_client_typed_is_repeated_up_to_a_nul_and_as_text() {
+    assert_eq!(
+        unknown(&[b"F\0O", b"\xff"]).to_string(),
+        "ERR unknown command 'F', with args beginning with: '\u{fffd}' "
+    );
+}

@@ -1,0 +1,284 @@
+//! The entries of one locked slot: reads and writes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use annulet_ring::Slot;
+
+use crate::bucket::{self, Rows};
+use crate::entry::Entry;
+use crate::expiry::NO_EXPIRY;
+use crate::hash::SlotHash;
+use crate::ledger::Ledger;
+use crate::{Db, Detached, Effect, EntryRef, UnixMillis};
+
+/// A table is made smaller when it has this many places for each entry.
+const SPARSE_PLACES_PER_ENTRY: usize = 8;
+/// A table of so few places is left as it is.
+const SPARSE_PLACES_MIN: usize = 64;
+
+/// Everything that may be done with the entries of one locked slot.
+///
+/// Every key that is passed in must be of this slot. An entry whose deadline has come does not exist: whoever meets it
+/// removes it, counts it as expired and logs it as deleted. Every write is recorded while the log is on.
+pub struct Entries<'b> {
+    pub(crate) slot: Slot,
+    pub(crate) hash: &'b SlotHash,
+    pub(crate) rows: &'b mut Rows,
+    pub(crate) ledger: &'b mut Ledger,
+    pub(crate) next_expiry: &'b AtomicU64,
+}
+
+impl Entries<'_> {
+    /// The slot.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The entry of `key`, if there is one.
+    pub fn get(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> Option<EntryRef<'_>> {
+        let index = self.live(now, db, key)?;
+        bucket::get(self.rows, index).map(EntryRef)
+    }
+
+    /// Sets value and deadline of `key`, whatever they were.
+    pub fn put(&mut self, db: Db, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) {
+        self.record(Effect::Put { db, key, value, expires_at });
+        self.store(db, key, value, expires_at);
+    }
+
+    /// As [`put`](Self::put), but a large value is taken as it is instead of being copied.
+    pub fn put_owned(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        value: Vec<u8>,
+        expires_at: Option<UnixMillis>,
+    ) {
+        self.record(Effect::Put { db, key, value: &value, expires_at });
+        let place = self.place_of(db, key);
+        self.set(place, Entry::from_owned(db, key, value, expires_at));
+    }
+
+    /// Adds `suffix` to the value of `key`, or makes it the value of a new key; returns the new length in bytes. The
+    /// deadline stays.
+    pub fn append(&mut self, now: UnixMillis, db: Db, key: &[u8], suffix: &[u8]) -> usize {
+        // An expired value must go, and into the log, before it could get longer.
+        self.live(now, db, key);
+        self.record(Effect::Append { db, key, suffix });
+        self.extend(db, key, suffix)
+    }
+
+    /// Removes `key`; `false` when there is none.
+    pub fn remove(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> bool {
+        let Some(index) = self.live(now, db, key) else { return false };
+        self.record(Effect::Delete { db, key });
+        self.take(index);
+        self.shrink_if_sparse();
+        true
+    }
+
+    /// Sets the deadline of `key`; `false` when there is none.
+    pub fn set_expiry(&mut self, now: UnixMillis, db: Db, key: &[u8], at: UnixMillis) -> bool {
+        let Some(index) = self.live(now, db, key) else { return false };
+        self.record(Effect::Expire { db, key, at });
+        self.change_expiry(index, Some(at));
+        true
+    }
+
+    /// Takes the deadline of `key` away; `false` when there is no key or it has no deadline.
+    pub fn clear_expiry(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> bool {
+        let Some(index) = self.live(now, db, key) else { return false };
+        if bucket::get(self.rows, index).is_none_or(|entry| entry.expires_at().is_none()) {
+            return false;
+        }
+        self.record(Effect::Persist { db, key });
+        self.change_expiry(index, None);
+        true
+    }
+
+    /// How many keys `db` has here, with those that are expired but not yet removed.
+    pub fn len(&self, db: Db) -> usize {
+        self.ledger.count(db).keys
+    }
+
+    /// How many keys all databases have here.
+    pub fn total_len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no keys here.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many keys of `db` here have a deadline.
+    pub fn expires(&self, db: Db) -> usize {
+        self.ledger.count(db).expires
+    }
+
+    /// The memory of the entries, in bytes: allocations as asked for, and their share of the table.
+    pub fn used_bytes(&self) -> u64 {
+        self.ledger.used_bytes
+    }
+
+    /// How many keys have expired here since the process started. It stays when the entries go.
+    pub fn expired_total(&self) -> u64 {
+        self.ledger.expired_total
+    }
+
+    /// Shows every entry of `db` that is not expired, in no particular order.
+    pub fn for_each(&self, now: UnixMillis, db: Db, mut visit: impl FnMut(&[u8], EntryRef<'_>)) {
+        for index in 0..self.rows.buckets() {
+            if let Some(entry) = bucket::get(self.rows, index)
+                && entry.db() == db
+                && !entry.is_expired(now)
+            {
+                visit(entry.key(), EntryRef(entry));
+            }
+        }
+    }
+
+    /// Takes out all entries of one database, or of all.
+    pub fn flush(&mut self, db: Option<Db>) -> Detached {
+        self.record(Effect::Flush { db });
+        self.take_all(db)
+    }
+
+    /// Takes everything out because the slot is not this node's any more; the log ends with it.
+    pub fn detach(&mut self) -> Detached {
+        self.stop_log();
+        self.take_all(None)
+    }
+}
+
+/// What reads, writes and the learner are made of. Nothing here is logged.
+impl Entries<'_> {
+    /// The bucket of `key`, expired or not.
+    pub(crate) fn find(&self, db: Db, key: &[u8]) -> Option<usize> {
+        self.place_of(db, key).bucket
+    }
+
+    fn place_of(&self, db: Db, key: &[u8]) -> Place {
+        debug_assert_eq!(Slot::of_key(key), self.slot, "a key of another slot");
+        let hash = self.hash.of(self.slot, db, key);
+        Place { hash, bucket: bucket::find(self.rows, hash, db, key) }
+    }
+
+    /// The bucket of `key`; if the entry is expired it goes instead, which is logged.
+    fn live(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> Option<usize> {
+        let index = self.find(db, key)?;
+        if bucket::get(self.rows, index)?.is_expired(now) {
+            self.expire(index);
+            self.shrink_if_sparse();
+            return None;
+        }
+        Some(index)
+    }
+
+    pub(crate) fn store(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+    ) {
+        let place = self.place_of(db, key);
+        if let Some(entry) = place.bucket.and_then(|index| bucket::get_mut(self.rows, index)) {
+            self.ledger.subtract(entry);
+            let fits = entry.overwrite(value, expires_at);
+            self.ledger.add(entry);
+            if fits {
+                self.note_deadline(expires_at);
+                return;
+            }
+        }
+        self.set(place, Entry::new(db, key, value, expires_at));
+    }
+
+    pub(crate) fn extend(&mut self, db: Db, key: &[u8], suffix: &[u8]) -> usize {
+        let place = self.place_of(db, key);
+        let Some(entry) = place.bucket.and_then(|index| bucket::get_mut(self.rows, index)) else {
+            self.set(place, Entry::new(db, key, suffix, None));
+            return suffix.len();
+        };
+        self.ledger.subtract(entry);
+        entry.append(suffix);
+        self.ledger.add(entry);
+        entry.value().len()
+    }
+
+    pub(crate) fn change_expiry(&mut self, index: usize, expires_at: Option<UnixMillis>) {
+        let Some(entry) = bucket::get_mut(self.rows, index) else { return };
+        self.ledger.subtract(entry);
+        entry.set_expiry(expires_at);
+        self.ledger.add(entry);
+        self.note_deadline(expires_at);
+    }
+
+    /// Puts an entry where the one is that it replaces, or into a new bucket.
+    fn set(&mut self, place: Place, entry: Entry) {
+        self.ledger.add(&entry);
+        self.note_deadline(entry.expires_at());
+        if let Some(old) = place.bucket.and_then(|index| bucket::get_mut(self.rows, index)) {
+            self.ledger.subtract(old);
+            *old = entry;
+            return;
+        }
+        let (slot, hash) = (self.slot, self.hash);
+        let was_full = self.rows.capacity() == self.rows.len();
+        bucket::insert(self.rows, place.hash, entry, |entry| {
+            hash.of(slot, entry.db(), entry.key())
+        });
+        // A full table takes one more only where one was deleted. If it is not full any more, it has grown or was
+        // rehashed in place, and entries have changed their buckets.
+        if was_full && self.rows.capacity() > self.rows.len() {
+            self.ledger.generation += 1;
+        }
+    }
+
+    pub(crate) fn take(&mut self, index: usize) -> Option<Entry> {
+        let entry = bucket::take(self.rows, index)?;
+        self.ledger.subtract(&entry);
+        if self.rows.is_empty() {
+            self.next_expiry.store(NO_EXPIRY, Ordering::Relaxed);
+        }
+        Some(entry)
+    }
+
+    pub(crate) fn take_all(&mut self, db: Option<Db>) -> Detached {
+        let of_db = db.map_or(self.rows.len(), |db| self.ledger.count(db).keys);
+        if of_db == self.rows.len() {
+            self.ledger.clear();
+            self.next_expiry.store(NO_EXPIRY, Ordering::Relaxed);
+            return Detached { rows: std::mem::take(self.rows), entries: Vec::new() };
+        }
+        let mut entries = Vec::with_capacity(of_db);
+        for index in 0..self.rows.buckets() {
+            if bucket::get(self.rows, index).is_some_and(|entry| Some(entry.db()) == db) {
+                entries.extend(self.take(index));
+            }
+        }
+        self.shrink_if_sparse();
+        Detached { rows: Rows::new(), entries }
+    }
+
+    /// Gives back a table that deletes have left almost empty. After it, bucket indices mean nothing.
+    pub(crate) fn shrink_if_sparse(&mut self) {
+        let places = self.rows.buckets();
+        if places <= SPARSE_PLACES_MIN || self.rows.len() * SPARSE_PLACES_PER_ENTRY > places {
+            return;
+        }
+        self.ledger.generation += 1;
+        let (slot, hash) = (self.slot, self.hash);
+        // Room for twice as many, so that it does not have to grow again at once.
+        self.rows
+            .shrink_to(self.rows.len() * 2, |(entry, _)| hash.of(slot, entry.db(), entry.key()));
+    }
+}
+
+/// Where a key is, or where it would come.
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u64,
+    bucket: Option<usize>,
+}

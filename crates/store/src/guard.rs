@@ -1,0 +1,91 @@
+//! One locked slot.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::AtomicU64;
+
+use annulet_ring::Slot;
+use dashmap::RwLockWriteGuard;
+
+use crate::Entries;
+use crate::bucket::Rows;
+use crate::hash::SlotHash;
+use crate::ledger::Ledger;
+
+/// What lies beside the shard of each slot and is reached only by the guard of that shard.
+pub(crate) struct Beside<S>(UnsafeCell<Parts<S>>);
+
+struct Parts<S> {
+    ledger: Ledger,
+    companion: S,
+}
+
+// SAFETY: what is inside is reached only by `SlotGuard`, which holds the exclusive lock of the slot: one thread at a
+// time, as with a `Mutex`, which asks for `Send` too. `SlotGuard` is neither `Send` nor `Sync`, since it holds a
+// reference to an `UnsafeCell` that it sees as such.
+unsafe impl<S: Send> Sync for Beside<S> {}
+
+impl<S> Beside<S> {
+    pub(crate) fn new(companion: S) -> Beside<S> {
+        Beside(UnsafeCell::new(Parts { ledger: Ledger::default(), companion }))
+    }
+}
+
+/// The exclusive lock of one slot, held until it is dropped.
+///
+/// Invariant: `parts` is the cell beside the shard that `rows` has locked; `Keyspace::lock` is the only maker.
+pub struct SlotGuard<'a, S> {
+    slot: Slot,
+    rows: RwLockWriteGuard<'a, Rows>,
+    parts: &'a UnsafeCell<Parts<S>>,
+    hash: &'a SlotHash,
+    next_expiry: &'a AtomicU64,
+}
+
+impl<'a, S> SlotGuard<'a, S> {
+    pub(crate) fn new(
+        slot: Slot,
+        rows: RwLockWriteGuard<'a, Rows>,
+        beside: &'a Beside<S>,
+        hash: &'a SlotHash,
+        next_expiry: &'a AtomicU64,
+    ) -> SlotGuard<'a, S> {
+        SlotGuard { slot, rows, parts: &beside.0, hash, next_expiry }
+    }
+
+    /// The slot that is locked.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// What the owner of the keyspace keeps beside the slot.
+    pub fn companion(&self) -> &S {
+        // SAFETY: the slot's lock is held by `rows`, so this guard alone reaches the cell; `&self` lets only shared
+        // references out until the next `&mut self`.
+        &unsafe { &*self.parts.get() }.companion
+    }
+
+    /// The same, to be changed.
+    pub fn companion_mut(&mut self) -> &mut S {
+        self.both().1
+    }
+
+    /// The entries of the slot.
+    pub fn entries(&mut self) -> Entries<'_> {
+        self.both().0
+    }
+
+    /// The entries and the companion at once.
+    pub fn both(&mut self) -> (Entries<'_>, &mut S) {
+        // SAFETY: the slot's lock is held by `rows`, so this guard alone reaches the cell; `&mut self` lets no other
+        // reference live as long as these.
+        let Parts { ledger, companion } = unsafe { &mut *self.parts.get() };
+        let entries = Entries {
+            slot: self.slot,
+            hash: self.hash,
+            rows: &mut self.rows,
+            ledger,
+            next_expiry: self.next_expiry,
+        };
+        (entries, companion)
+    }
+}

@@ -1,0 +1,181 @@
+//! Reads, writes and counters of one slot.
+
+use annulet_store::{Entries, UnixMillis};
+
+use crate::{DAWN, contents, db, key, keyspace, slot};
+
+fn value(entries: &mut Entries<'_>, number: usize) -> Option<Vec<u8>> {
+    let entry = entries.get(DAWN, db(0), &key(number))?;
+    Some(entry.value().as_string().unwrap().to_vec())
+}
+
+#[test]
+fn any_bytes_may_be_key_and_value() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    let tails: [&[u8]; 5] = [b"", b"\0", b"\r\n", &[0xff; 300], &[0; 70_000]];
+    for (number, tail) in tails.iter().enumerate() {
+        let key = [b"{tag}", *tail].concat();
+        for deadline in [None, Some(UnixMillis(u64::MAX)), Some(UnixMillis(5))] {
+            for value in tails {
+                entries.put(db(number as u8), &key, value, deadline);
+                let entry = entries.get(DAWN, db(number as u8), &key).unwrap();
+                assert_eq!(entry.value().as_string(), Some(value));
+                assert_eq!(entry.value().type_name(), "string");
+                assert_eq!(entry.expires_at(), deadline);
+            }
+        }
+    }
+    assert_eq!(contents(&entries).len(), tails.len());
+    drop(guard);
+    let empty = annulet_ring::Slot::of_key(b"");
+    let mut guard = keyspace.lock(empty);
+    guard.entries().put(db(15), b"", b"", None);
+    assert!(guard.entries().get(DAWN, db(15), b"").is_some(), "the empty key");
+}
+
+#[test]
+fn put_replaces_value_and_deadline_whatever_they_were() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    for deadline in [None, Some(UnixMillis(9)), Some(UnixMillis(7)), None] {
+        for length in [0, 1, 1, 4_000, 4_000, 5_000, 5_000, 100_000, 3, 100_000, 99_999] {
+            let value = vec![length as u8; length];
+            entries.put(db(0), &key(1), &value, deadline);
+            let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
+            assert_eq!(entry.value().as_string(), Some(&value[..]));
+            assert_eq!(entry.expires_at(), deadline);
+            assert_eq!(contents(&entries).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_value_of_the_same_length_is_written_over_the_old_one() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    for length in [10, 50_000] {
+        let mut address = None;
+        for byte in 0..3 {
+            entries.put(db(0), &key(1), &vec![byte; length], None);
+            let bytes = entries.get(DAWN, db(0), &key(1)).unwrap().value().as_string().unwrap();
+            assert_eq!(bytes[length - 1], byte);
+            assert_eq!(*address.get_or_insert(bytes.as_ptr()), bytes.as_ptr());
+        }
+    }
+}
+
+#[test]
+fn a_large_owned_value_is_taken_without_a_copy() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    let large = vec![1; 50_000];
+    let address = large.as_ptr();
+    entries.put_owned(db(0), &key(1), large, Some(UnixMillis(4)));
+    let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
+    assert_eq!(entry.value().as_string().unwrap().as_ptr(), address);
+    assert_eq!(entry.expires_at(), Some(UnixMillis(4)));
+    entries.put_owned(db(0), &key(1), b"small".to_vec(), None);
+    assert_eq!(value(&mut entries, 1).unwrap(), b"small");
+    assert_eq!(contents(&entries).len(), 1);
+}
+
+#[test]
+fn append_makes_a_key_longer_and_keeps_its_deadline() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    assert_eq!(entries.append(DAWN, db(0), &key(1), b"ab"), 2);
+    assert!(entries.set_expiry(DAWN, db(0), &key(1), UnixMillis(50)));
+    let mut expected = b"ab".to_vec();
+    for round in 0..200 {
+        let suffix = vec![round as u8; round];
+        expected.extend_from_slice(&suffix);
+        assert_eq!(entries.append(DAWN, db(0), &key(1), &suffix), expected.len());
+    }
+    let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
+    assert_eq!(entry.value().as_string(), Some(&expected[..]));
+    assert_eq!(entry.expires_at(), Some(UnixMillis(50)));
+    assert_eq!(contents(&entries).len(), 1);
+}
+
+#[test]
+fn a_long_value_that_grows_byte_by_byte_rarely_moves() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    entries.put(db(0), &key(1), &[0; 10_000], None);
+    let (mut capacities, mut last) = (0, 0);
+    for _ in 0..50_000 {
+        entries.append(DAWN, db(0), &key(1), b"x");
+        capacities += usize::from(entries.used_bytes() != last);
+        last = entries.used_bytes();
+    }
+    assert!(capacities <= 5, "{capacities} allocations");
+}
+
+#[test]
+fn removing_says_whether_there_was_a_key() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    entries.put(db(0), &key(1), b"v", None);
+    assert!(!entries.remove(DAWN, db(1), &key(1)), "another database");
+    assert!(entries.remove(DAWN, db(0), &key(1)));
+    assert!(!entries.remove(DAWN, db(0), &key(1)));
+    assert_eq!((entries.total_len(), entries.used_bytes(), entries.expired_total()), (0, 0, 0));
+}
+
+#[test]
+fn flushing_one_database_leaves_the_others() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    for number in 0..300 {
+        entries.put(db((number % 3) as u8), &key(number), b"v", Some(UnixMillis(9)));
+    }
+    assert_eq!(entries.flush(Some(db(1))).len(), 100);
+    assert_eq!((entries.len(db(0)), entries.len(db(1)), entries.len(db(2))), (100, 0, 100));
+    assert_eq!(contents(&entries).len(), 200);
+    assert!(entries.flush(Some(db(1))).is_empty());
+    assert_eq!(entries.flush(None).len(), 200);
+    assert_eq!((contents(&entries).len(), entries.used_bytes()), (0, 0));
+    entries.put(db(1), &key(1), b"v", None);
+    assert_eq!(value(&mut entries, 1), None);
+    assert_eq!(contents(&entries).len(), 1, "a flushed slot takes new keys");
+}
+
+#[test]
+fn a_slot_that_was_large_gives_its_table_back_and_keeps_what_is_left() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    (0..20_000).for_each(|number| entries.put(db(0), &key(number), b"v", None));
+    for number in 10..20_000 {
+        assert!(entries.remove(DAWN, db(0), &key(number)));
+        assert!(entries.get(DAWN, db(0), &key(number % 10)).is_some());
+    }
+    assert_eq!(contents(&entries).len(), 10);
+}
+
+#[test]
+fn detaching_takes_everything_and_ends_the_log() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    entries.start_log();
+    for number in 0..100 {
+        entries.put(db((number % 16) as u8), &key(number), b"v", Some(UnixMillis(5)));
+    }
+    let detached = entries.detach();
+    assert_eq!((detached.len(), entries.total_len(), entries.used_bytes()), (100, 0, 0));
+    assert!(!entries.is_logging());
+    assert!(contents(&entries).is_empty());
+    drop(guard);
+    assert_eq!(keyspace.due(UnixMillis(u64::MAX), annulet_ring::Slot::new(0).unwrap()), None);
+    drop(detached);
+}
