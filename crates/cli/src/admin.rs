@@ -26,9 +26,10 @@ impl NameNode {
     /// When nobody can be reached there, with the reason and the way out.
     pub(crate) async fn connect(address: &str) -> Outcome<Self> {
         match Connection::connect(address, CONNECT_TIMEOUT).await {
-            Ok(connection) => {
-                Ok(Self { address: address.to_owned(), connection: connection.with_call_timeout(CALL_TIMEOUT) })
-            }
+            Ok(connection) => Ok(Self {
+                address: address.to_owned(),
+                connection: connection.with_call_timeout(CALL_TIMEOUT),
+            }),
             Err(error) => Err(unreachable(address, &error)),
         }
     }
@@ -40,7 +41,12 @@ impl NameNode {
     pub(crate) async fn document(&mut self, command: &[&str]) -> Outcome<String> {
         let value = self.call(command).await?;
         let document = value.as_str().map(str::to_owned);
-        document.ok_or_else(|| self.fault(command, "the answer is not a document; is this a NameNode of another release?"))
+        document.ok_or_else(|| {
+            self.fault(
+                command,
+                "the answer is not a document; is this a NameNode of another release?",
+            )
+        })
     }
 
     /// Sends a command and returns what answers it.
@@ -50,10 +56,12 @@ impl NameNode {
     pub(crate) async fn call(&mut self, command: &[&str]) -> Outcome<Value> {
         match self.connection.call(command).await {
             Ok(value) => Ok(value),
-            Err(CallError::Server(error)) if error.text().starts_with("unknown command") => Err(self.fault(
-                command,
-                &format!("{error}; this is not a NameNode, name it with --namenode HOST:PORT"),
-            )),
+            Err(CallError::Server(error)) if error.text().starts_with("unknown command") => {
+                Err(self.fault(
+                    command,
+                    &format!("{error}; this is not a NameNode, name it with --namenode HOST:PORT"),
+                ))
+            }
             Err(CallError::Server(error)) => Err(self.fault(command, error.text())),
             Err(error) => Err(self.fault(command, &error.to_string())),
         }
@@ -64,7 +72,8 @@ impl NameNode {
     /// # Errors
     /// When it has another shape than expected.
     pub(crate) fn read<T: DeserializeOwned>(&self, command: &[&str], document: &str) -> Outcome<T> {
-        serde_json::from_str(document).map_err(|error| self.fault(command, &format!("unexpected document: {error}")))
+        serde_json::from_str(document)
+            .map_err(|error| self.fault(command, &format!("unexpected document: {error}")))
     }
 
     /// Sends a command and reads its document.

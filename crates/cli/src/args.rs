@@ -132,7 +132,11 @@ pub(crate) struct DrainArgs {
 /// Accepts `host:port` as it is.
 fn host_port(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(text.to_owned()),
+        Some((host, port))
+            if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) =>
+        {
+            Ok(text.to_owned())
+        }
         _ => Err("expected HOST:PORT, as in 127.0.0.1:7000".to_owned()),
     }
 }
@@ -171,7 +175,8 @@ mod tests {
 
     #[test]
     fn the_log_level_may_stand_behind_the_verb() {
-        let cli = Cli::try_parse_from(["annulet", "dev", "--log-level", "debug"]).expect("accepted");
+        let cli =
+            Cli::try_parse_from(["annulet", "dev", "--log-level", "debug"]).expect("accepted");
         assert_eq!(cli.log_level, "debug");
     }
 }

@@ -6,7 +6,7 @@
 mod nearest;
 mod size;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -72,11 +72,14 @@ where
         let value = typed(&setting, default).map_err(invalid)?;
         let mut trial = defaults.clone();
         trial.insert(setting.key.clone(), value.clone());
-        serde_json::from_value::<C>(Value::Object(trial)).map_err(|error| invalid(error.to_string()))?;
+        serde_json::from_value::<C>(Value::Object(trial))
+            .map_err(|error| invalid(error.to_string()))?;
         merged.insert(setting.key, value);
     }
-    serde_json::from_value(Value::Object(merged))
-        .map_err(|error| ConfigError::Invalid { at: "the settings together".to_owned(), reason: error.to_string() })
+    serde_json::from_value(Value::Object(merged)).map_err(|error| ConfigError::Invalid {
+        at: "the settings together".to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// The settings in a TOML file.
@@ -84,10 +87,13 @@ where
 /// # Errors
 /// When it cannot be read or is not TOML.
 pub(crate) fn from_file(path: &Path) -> Result<Vec<Setting>, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     let not_toml = |reason: String| ConfigError::NotToml { path: path.to_owned(), reason };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| not_toml(error.to_string()))?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| not_toml(error.to_string()))?;
     let setting = |(key, value): (String, toml::Value)| {
         let value = serde_json::to_value(value).map_err(|error| not_toml(error.to_string()))?;
         Ok(Setting { key, value, origin: Origin::File(path.to_owned()) })
@@ -96,7 +102,10 @@ pub(crate) fn from_file(path: &Path) -> Result<Vec<Setting>, ConfigError> {
 }
 
 /// The settings in those `variables` that begin with `ANNULET_<SECTION>__`; the section is the server's name.
-pub(crate) fn from_variables(section: &str, variables: impl Iterator<Item = (String, String)>) -> Vec<Setting> {
+pub(crate) fn from_variables(
+    section: &str,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Vec<Setting> {
     let prefix = variable_prefix(section);
     let ours = variables.filter_map(|(name, value)| {
         let key = name.strip_prefix(&prefix)?.to_ascii_lowercase();
@@ -128,13 +137,17 @@ fn typed(setting: &Setting, default: &Value) -> Result<Value, String> {
     if setting.key.ends_with("_bytes") || setting.key.ends_with("_bytes_max") {
         return size::parse(text).map(Value::from);
     }
-    let is_text = matches!(setting.origin, Origin::File(_)) || !(default.is_number() || default.is_boolean());
+    let is_text =
+        matches!(setting.origin, Origin::File(_)) || !(default.is_number() || default.is_boolean());
     if is_text {
         return Ok(setting.value.clone());
     }
     match text.parse() {
         Ok(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value),
-        _ => Err(format!("{text:?} is not {}", if default.is_number() { "a number" } else { "true or false" })),
+        _ => Err(format!(
+            "{text:?} is not {}",
+            if default.is_number() { "a number" } else { "true or false" }
+        )),
     }
 }
 
@@ -169,7 +182,9 @@ impl fmt::Display for ConfigError {
             Self::Unreadable { path, reason } => {
                 write!(f, "cannot read the settings in {}: {reason}", path.display())
             }
-            Self::NotToml { path, reason } => write!(f, "{} is not TOML: {}", path.display(), reason.trim_end()),
+            Self::NotToml { path, reason } => {
+                write!(f, "{} is not TOML: {}", path.display(), reason.trim_end())
+            }
             Self::UnknownKey { at, nearest: Some(nearest), .. } => {
                 write!(f, "{at}: there is no such setting; did you mean {nearest}?")
             }

@@ -47,7 +47,8 @@ impl Table {
             let cells = self.rows.iter().map(|row| row[column].chars().count());
             cells.chain([heading.chars().count()]).max().unwrap_or_default()
         };
-        let widths: Vec<usize> = (0..).zip(&self.columns).map(|(at, (heading, _))| width(at, heading)).collect();
+        let widths: Vec<usize> =
+            (0..).zip(&self.columns).map(|(at, (heading, _))| width(at, heading)).collect();
         let line = |cells: &mut dyn Iterator<Item = &str>| {
             let mut line = String::new();
             for ((cell, width), (_, align)) in cells.zip(&widths).zip(&self.columns) {
@@ -86,7 +87,11 @@ pub(crate) fn size(bytes: u64) -> String {
         let Some(larger) = units.next() else { break };
         (value, unit) = (value / 1024.0, larger);
     }
-    if *unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+    if *unit == "B" || value >= 99.95 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
 }
 
 /// The time of day in UTC, to the millisecond.
@@ -107,7 +112,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_lines_end_without_blanks() {
-        let mut table = Table::new(&[("NODE", Align::Left), ("SLOTS", Align::Right), ("STATE", Align::Left)]);
+        let mut table =
+            Table::new(&[("NODE", Align::Left), ("SLOTS", Align::Right), ("STATE", Align::Left)]);
         table.row(["a".to_owned(), "5461".to_owned(), "active".to_owned()]);
         table.row(["Grüße:7001".to_owned(), "0".to_owned(), String::new()]);
         assert_eq!(
@@ -120,7 +126,14 @@ mod tests {
 
     #[test]
     fn sizes_keep_to_three_digits() {
-        let sizes = [(0, "0 B"), (999, "999 B"), (1000, "1.0 KiB"), (1536, "1.5 KiB"), (150 << 20, "150 MiB"), (1 << 40, "1.0 TiB")];
+        let sizes = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (150 << 20, "150 MiB"),
+            (1 << 40, "1.0 TiB"),
+        ];
         for (bytes, text) in sizes {
             assert_eq!(size(bytes), text);
         }

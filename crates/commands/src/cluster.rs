@@ -32,7 +32,7 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 /// What most subcommands have in common.
-const CLUSTER_FLAGS: Flags = Flags::LOADING.and(Flags::STALE);
+const CLUSTER_FLAGS: Flags = Flags::STALE;
 
 /// Refuses a subcommand where the port looks like one server.
 fn require_cluster(cx: &SessionContext<'_>) -> Outcome {

@@ -50,7 +50,10 @@ impl Deadline {
             (b"exat", Self::AtSeconds),
             (b"pxat", Self::AtMillis),
         ];
-        options.into_iter().find(|(name, _)| option.eq_ignore_ascii_case(name)).map(|(_, kind)| kind)
+        options
+            .into_iter()
+            .find(|(name, _)| option.eq_ignore_ascii_case(name))
+            .map(|(_, kind)| kind)
     }
 
     /// The deadline that `number` means to a command that sets a value: the number has to be positive.

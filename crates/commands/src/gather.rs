@@ -117,7 +117,11 @@ mod tests {
         sample().encode(&mut bytes);
         let ends_of_items = [8, 15, 19, 27];
         for end in 0..bytes.len() {
-            assert_eq!(Gather::decode(&bytes[..end]).is_some(), ends_of_items.contains(&end), "cut at {end}");
+            assert_eq!(
+                Gather::decode(&bytes[..end]).is_some(),
+                ends_of_items.contains(&end),
+                "cut at {end}"
+            );
         }
     }
 

@@ -34,7 +34,8 @@ pub use flags::Flags;
 pub use gather::Gather;
 pub use glob::Glob;
 pub use server::{
-    ClientSnapshot, ClusterMember, ClusterTopology, CommandStat, DatabaseStat, Mode, Server, ServerInfo,
+    ClientSnapshot, ClusterMember, ClusterTopology, CommandStat, DatabaseStat, Mode, Server,
+    ServerInfo,
 };
 pub use session::{Session, SessionContext};
 pub use spec::{Arity, Group, Keys, KeysRun, Merge, Outcome, Run, SessionRun, Spec};

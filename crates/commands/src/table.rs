@@ -130,8 +130,10 @@ static INDEX: [u8; INDEX_LEN] = build_index();
 const INDEX_LEN: usize = 256;
 const EMPTY: u8 = u8::MAX;
 
-const _: () = assert!(TABLE.len() * 2 <= INDEX_LEN && TABLE.len() < EMPTY as usize, "the index is too small");
-const _: () = assert!(is_sorted(), "the rows of TABLE are not in order, or a name stands there twice");
+const _: () =
+    assert!(TABLE.len() * 2 <= INDEX_LEN && TABLE.len() < EMPTY as usize, "the index is too small");
+const _: () =
+    assert!(is_sorted(), "the rows of TABLE are not in order, or a name stands there twice");
 
 fn position(name: &[u8]) -> Option<usize> {
     let mut bucket = bucket_of(name);
@@ -236,7 +238,10 @@ mod tests {
     #[test]
     fn names_are_judged_before_the_number_of_arguments() {
         assert_eq!(resolved("get"), Err("ERR wrong number of arguments for 'get' command".into()));
-        assert_eq!(resolved("client"), Err("ERR wrong number of arguments for 'client' command".into()));
+        assert_eq!(
+            resolved("client"),
+            Err("ERR wrong number of arguments for 'client' command".into())
+        );
         assert_eq!(
             resolved("client id x"),
             Err("ERR wrong number of arguments for 'client|id' command".into())
@@ -253,6 +258,9 @@ mod tests {
             resolved("client|id"),
             Err("ERR unknown command 'client|id', with args beginning with: ".into())
         );
-        assert_eq!(resolved("mset a 1 b"), Err("ERR wrong number of arguments for 'mset' command".into()));
+        assert_eq!(
+            resolved("mset a 1 b"),
+            Err("ERR wrong number of arguments for 'mset' command".into())
+        );
     }
 }

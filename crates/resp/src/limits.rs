@@ -20,7 +20,12 @@ impl Limits {
 
     /// For a peer that has not yet proved who it is: 10 arguments of 16 KiB, as in Redis.
     pub const fn unauthenticated() -> Self {
-        Self { bulk_bytes_max: 16 << 10, args_max: 10, inline_bytes_max: 16 << 10, request_bytes_max: 256 << 10 }
+        Self {
+            bulk_bytes_max: 16 << 10,
+            args_max: 10,
+            inline_bytes_max: 16 << 10,
+            request_bytes_max: 256 << 10,
+        }
     }
 }
 

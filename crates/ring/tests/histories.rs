@@ -125,15 +125,14 @@ fn assert_normalised(ring: &Ring) {
 
 /// Each slot of the dead node goes to the next living node along the circle, the others stay.
 fn assert_falls_to_successors(before: &Ring, dead: &NodeId, after: &Ring) {
-    let after_dead = |slot: Slot| {
-        let onward = (0..SLOT_COUNT).map(|step| (slot.index() + step) % SLOT_COUNT);
-        let mut owners = onward.filter_map(|index| before.owner(Slot::new(index as u16)?));
-        owners.find(|owner| *owner != dead)
-    };
-    let of_dead = before.slots_of(dead);
-    for slot in Slot::all() {
-        let expected = if of_dead.contains(slot) { after_dead(slot) } else { before.owner(slot) };
-        assert_eq!(after.owner(slot), expected, "slot {slot}");
+    // Twice round the circle backwards: the second time every slot has a living node after it.
+    let mut expected = None;
+    for index in (0..2 * SLOT_COUNT).rev() {
+        let slot = Slot::new((index % SLOT_COUNT) as u16).expect("below the slot count");
+        expected = before.owner(slot).filter(|owner| *owner != dead).or(expected);
+        if index < SLOT_COUNT {
+            assert_eq!(after.owner(slot), expected, "slot {slot}");
+        }
     }
 }
 
@@ -219,7 +218,7 @@ proptest! {
 #[test]
 fn newcomers_take_from_every_node_that_has_a_slot_for_each_of_them() {
     let mut cluster = Cluster::default();
-    for _ in 0..40 {
+    for _ in 0..24 {
         cluster.join(100);
         cluster.ring = cluster.balanced();
         for newcomers in 1..=6 {

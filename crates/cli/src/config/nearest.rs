@@ -32,7 +32,9 @@ mod tests {
 
     #[test]
     fn changes_are_counted() {
-        for (from, to, count) in [("", "", 0), ("listen", "listen", 0), ("listn", "listen", 1), ("kitten", "sitting", 3)] {
+        for (from, to, count) in
+            [("", "", 0), ("listen", "listen", 0), ("listn", "listen", 1), ("kitten", "sitting", 3)]
+        {
             assert_eq!(changes(from, to), count, "{from} -> {to}");
         }
     }

@@ -22,8 +22,14 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(digits);
     let unit = unit.trim().to_ascii_lowercase();
     let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
-    let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-    bytes.ok_or_else(|| format!("{text:?} is not a size; write bytes or a unit, as in 1048576, 512mb or 2gb"))
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor));
+    bytes.ok_or_else(|| {
+        format!("{text:?} is not a size; write bytes or a unit, as in 1048576, 512mb or 2gb")
+    })
 }
 
 #[cfg(test)]
@@ -32,14 +38,23 @@ mod tests {
 
     #[test]
     fn units_are_those_of_redis() {
-        for (text, bytes) in [("0", 0), ("42", 42), ("1k", 1000), ("1kb", 1024), ("512MB", 512 << 20), ("2 gb", 2 << 30)] {
+        for (text, bytes) in [
+            ("0", 0),
+            ("42", 42),
+            ("1k", 1000),
+            ("1kb", 1024),
+            ("512MB", 512 << 20),
+            ("2 gb", 2 << 30),
+        ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "mb", "-1", "1.5gb", "1tb", "12 parsecs", "99999999999999999999", "99999999999gb"] {
+        for text in
+            ["", "mb", "-1", "1.5gb", "1tb", "12 parsecs", "99999999999999999999", "99999999999gb"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -16,7 +16,29 @@ struct Sample {
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { id: None, listen: "127.0.0.1:1".to_owned(), threads: 4, verbose: false, memory_bytes: 1024 }
+        Self {
+            id: None,
+            listen: "127.0.0.1:1".to_owned(),
+            threads: 4,
+            verbose: false,
+            memory_bytes: 1024,
+        }
+    }
+}
+
+/// Asserts that the file of config/ names every key of `C`, set or in a comment, and changes no default.
+pub(crate) fn assert_states_the_defaults<C>(file: &str)
+where
+    C: Default + PartialEq + std::fmt::Debug + Serialize + serde::de::DeserializeOwned,
+{
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").join(file);
+    assert_eq!(merge::<C>(from_file(&path).expect("read")), Ok(C::default()));
+    let text = std::fs::read_to_string(&path).expect("read");
+    for key in defaults::<C>().keys() {
+        let is_named = text
+            .lines()
+            .any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+        assert!(is_named, "{file} does not name {key}");
     }
 }
 
@@ -25,11 +47,17 @@ fn file(text: &str) -> Result<Vec<Setting>, ConfigError> {
     let path = directory.path().join("sample.toml");
     std::fs::write(&path, text).expect("written");
     let settings = from_file(&path)?;
-    Ok(settings.into_iter().map(|setting| Setting { origin: Origin::File("sample.toml".into()), ..setting }).collect())
+    Ok(settings
+        .into_iter()
+        .map(|setting| Setting { origin: Origin::File("sample.toml".into()), ..setting })
+        .collect())
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<Setting> {
-    from_variables("sample", pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    from_variables(
+        "sample",
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
 }
 
 fn refused(settings: Vec<Setting>) -> String {
@@ -44,19 +72,41 @@ fn without_any_source_the_defaults_hold() {
 #[test]
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let mut settings = file("listen = 'file'\nthreads = 5\nid = 'file'\n").expect("read");
-    settings.extend(variables(&[("ANNULET_SAMPLE__THREADS", "6"), ("ANNULET_SAMPLE__ID", "7"), ("ANNULET_OTHER__ID", "no"), ("HOME", "/")]));
+    settings.extend(variables(&[
+        ("ANNULET_SAMPLE__THREADS", "6"),
+        ("ANNULET_SAMPLE__ID", "7"),
+        ("ANNULET_OTHER__ID", "no"),
+        ("HOME", "/"),
+    ]));
     settings.extend(from_flag("threads", Some(8)));
     settings.extend(from_flag("listen", None::<String>));
-    let expected = Sample { id: Some("7".to_owned()), listen: "file".to_owned(), threads: 8, ..Sample::default() };
+    let expected = Sample {
+        id: Some("7".to_owned()),
+        listen: "file".to_owned(),
+        threads: 8,
+        ..Sample::default()
+    };
     assert_eq!(merge::<Sample>(settings), Ok(expected));
 }
 
 #[test]
 fn variables_take_the_type_of_their_key() {
-    let settings = variables(&[("ANNULET_SAMPLE__VERBOSE", "true"), ("ANNULET_SAMPLE__LISTEN", "1"), ("ANNULET_SAMPLE__MEMORY_BYTES", "512mb")]);
-    let expected = Sample { listen: "1".to_owned(), verbose: true, memory_bytes: 512 << 20, ..Sample::default() };
+    let settings = variables(&[
+        ("ANNULET_SAMPLE__VERBOSE", "true"),
+        ("ANNULET_SAMPLE__LISTEN", "1"),
+        ("ANNULET_SAMPLE__MEMORY_BYTES", "512mb"),
+    ]);
+    let expected = Sample {
+        listen: "1".to_owned(),
+        verbose: true,
+        memory_bytes: 512 << 20,
+        ..Sample::default()
+    };
     assert_eq!(merge::<Sample>(settings), Ok(expected));
-    assert_eq!(refused(variables(&[("ANNULET_SAMPLE__THREADS", "many")])), "ANNULET_SAMPLE__THREADS: \"many\" is not a number");
+    assert_eq!(
+        refused(variables(&[("ANNULET_SAMPLE__THREADS", "many")])),
+        "ANNULET_SAMPLE__THREADS: \"many\" is not a number"
+    );
 }
 
 #[test]
@@ -72,7 +122,10 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
     let text = refused(file("[listn]\nx = 1\n").expect("read"));
     assert_eq!(text, "sample.toml: listn: there is no such setting; did you mean listen?");
     let text = refused(variables(&[("ANNULET_SAMPLE__THREAD", "1")]));
-    assert_eq!(text, "ANNULET_SAMPLE__THREAD: there is no such setting; did you mean ANNULET_SAMPLE__THREADS?");
+    assert_eq!(
+        text,
+        "ANNULET_SAMPLE__THREAD: there is no such setting; did you mean ANNULET_SAMPLE__THREADS?"
+    );
     let text = refused(file("favourite_colour = 'blue'\n").expect("read"));
     assert!(text.contains("there are id, listen, memory_bytes, threads, verbose"), "{text}");
 }

@@ -59,7 +59,8 @@ pub struct NodeRow {
     pub used_bytes: u64,
     /// Client connections, by its last heartbeat.
     pub connections: u64,
-    /// Time since it was heard; `None` if never since the NameNode started.
+    /// Time since it was heard; not shown if it never was since the NameNode started.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat_age_ms: Option<u64>,
     /// Whether its control link is open.
     pub connected: bool,

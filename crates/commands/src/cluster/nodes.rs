@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use super::{CLUSTER_FLAGS, require_cluster};
-use crate::server::ClusterMember;
 use crate::prelude::*;
+use crate::server::ClusterMember;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "cluster|nodes",

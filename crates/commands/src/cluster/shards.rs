@@ -3,8 +3,8 @@
 //! One map per node: its ranges of slots, and how to reach it.
 
 use super::CLUSTER_FLAGS;
-use crate::server::ClusterMember;
 use crate::prelude::*;
+use crate::server::ClusterMember;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "cluster|shards",

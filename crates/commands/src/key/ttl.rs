@@ -43,7 +43,9 @@ impl Remaining {
         match cx.expiry(key) {
             None => Self::Missing,
             Some(Expiry::Never) => Self::Forever,
-            Some(Expiry::At(deadline)) => Self::Millis(deadline.0.saturating_sub(cx.now().0) as i64),
+            Some(Expiry::At(deadline)) => {
+                Self::Millis(deadline.0.saturating_sub(cx.now().0) as i64)
+            }
         }
     }
 }

@@ -6,7 +6,6 @@
 mod human;
 mod sections;
 
-
 use sections::{SECTIONS, Section};
 
 use crate::lines::Lines;

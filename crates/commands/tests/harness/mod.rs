@@ -49,7 +49,10 @@ impl Harness {
         String::from_utf8(self.run(line)).expect("the reply is text")
     }
 
-    pub(crate) fn run_words<B: AsRef<[u8]>>(&mut self, words: impl IntoIterator<Item = B>) -> Vec<u8> {
+    pub(crate) fn run_words<B: AsRef<[u8]>>(
+        &mut self,
+        words: impl IntoIterator<Item = B>,
+    ) -> Vec<u8> {
         let request = OwnedArgs::from_iter(words);
         let mut out = BytesMut::new();
         let mut reply = Reply::new(&mut out, self.session.version);
@@ -113,9 +116,20 @@ impl Server for Node {
             tcp_port: 7001,
             connected_clients: 1,
             used_memory_bytes: 2_059_544,
-            commands: vec![CommandStat { name: "get", calls: 3, micros: 2, rejected: 0, failed: 1 }],
+            commands: vec![CommandStat {
+                name: "get",
+                calls: 3,
+                micros: 2,
+                rejected: 0,
+                failed: 1,
+            }],
             errors: vec![("ERR".into(), 4)],
-            databases: vec![DatabaseStat { db: Db::default(), keys: 8, expires: 3, ttl_mean_ms: 9 }],
+            databases: vec![DatabaseStat {
+                db: Db::default(),
+                keys: 8,
+                expires: 3,
+                ttl_mean_ms: 9,
+            }],
             ..ServerInfo::default()
         }
     }

@@ -75,7 +75,7 @@ impl<T> Order<T> {
         if let [slot] = slots[..] {
             let queue = self.queues.get(&slot)?;
             for &next in queue.iter().skip(1).take(GROUP_COMMANDS_MAX - 1) {
-                if !self.waiting.get(&next).is_some_and(|(slots, _)| slots.len() == 1) {
+                if self.waiting.get(&next).is_none_or(|(slots, _)| slots.len() != 1) {
                     break;
                 }
                 commands.extend(self.waiting.remove(&next).map(|(_, command)| (next, command)));

@@ -82,6 +82,10 @@ pub(crate) fn check_manifest(file: &File, findings: &mut Vec<Finding>) {
         findings.push(Finding { path: file.path.clone(), line: 1, what: what.to_owned() });
         return;
     };
+    if !file.text.lines().any(|line| line.starts_with("[lints")) {
+        let what = "no [lints] table, so that rustc and clippy check less here; add `[lints]` with `workspace = true`";
+        findings.push(Finding { path: file.path.clone(), line: 1, what: what.to_owned() });
+    }
     let mut for_tests = false;
     let mut in_dependencies = false;
     for (index, line) in file.text.lines().enumerate() {

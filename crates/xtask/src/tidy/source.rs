@@ -36,7 +36,8 @@ impl<'a> Source<'a> {
     /// Whether the whole file is test code, which budgets and the import law leave alone.
     pub(crate) fn is_test(&self) -> bool {
         let path = &self.file.path;
-        path.ends_with("/tests.rs") || path.contains("/tests/") || path.contains("/benches/")
+        path.ends_with("/tests.rs")
+            || ["/tests/", "/benches/", "/examples/"].iter().any(|folder| path.contains(folder))
     }
 
     /// A finding at byte `at` of the file.

@@ -24,21 +24,47 @@ fn accepted(path: &str, text: &str) {
     assert_eq!(findings(path, text), Vec::<String>::new());
 }
 
+/// A manifest with these tables that is in order otherwise.
+fn manifest(tables: &str) -> String {
+    format!("{tables}[lints]\nworkspace = true\n")
+}
+
+#[test]
+fn a_crate_that_leaves_the_lints_is_refused() {
+    refused("crates/net/Cargo.toml", &manifest("[package]\n"), 1, "no [lints] table");
+    accepted("crates/net/Cargo.toml", &manifest("[package]\n"));
+}
+
 #[test]
 fn a_pure_crate_that_depends_on_tokio_is_refused() {
-    let manifest = "[package]\nname = \"annulet-ring\"\n\n[dependencies]\ntokio.workspace = true\n";
-    refused("crates/ring/Cargo.toml", manifest, 5, "ring is pure and may not name tokio");
-    refused("crates/ring/Cargo.toml", "[dependencies.tokio]\nversion = \"1\"\n", 1, "pure");
-    refused("crates/ring/Cargo.toml", "[dev-dependencies]\ntokio = \"1\"\n", 2, "pure");
-    accepted("crates/net/Cargo.toml", manifest);
+    let tables = "[package]\nname = \"annulet-ring\"\n\n[dependencies]\ntokio.workspace = true\n";
+    refused("crates/ring/Cargo.toml", &manifest(tables), 5, "ring is pure and may not name tokio");
+    refused(
+        "crates/ring/Cargo.toml",
+        &manifest("[dependencies.tokio]\nversion = \"1\"\n"),
+        1,
+        "pure",
+    );
+    refused("crates/ring/Cargo.toml", &manifest("[dev-dependencies]\ntokio = \"1\"\n"), 2, "pure");
+    accepted("crates/net/Cargo.toml", &manifest(tables));
 }
 
 #[test]
 fn a_shell_that_depends_on_another_shell_is_refused() {
-    let manifest = "[dependencies]\nannulet-datanode.workspace = true\n";
-    refused("crates/namenode/Cargo.toml", manifest, 2, "namenode may not name annulet-datanode");
-    refused("crates/client/Cargo.toml", manifest, 2, "client may not name annulet-datanode");
-    accepted("crates/cli/Cargo.toml", manifest);
+    let tables = "[dependencies]\nannulet-datanode.workspace = true\n";
+    refused(
+        "crates/namenode/Cargo.toml",
+        &manifest(tables),
+        2,
+        "namenode may not name annulet-datanode",
+    );
+    refused(
+        "crates/client/Cargo.toml",
+        &manifest(tables),
+        2,
+        "client may not name annulet-datanode",
+    );
+    accepted("crates/cli/Cargo.toml", &manifest(tables));
     refused(
         "crates/namenode/src/lib.rs",
         "//! A.\nuse annulet_client::Connection;\n",
@@ -49,15 +75,28 @@ fn a_shell_that_depends_on_another_shell_is_refused() {
 
 #[test]
 fn dashmap_and_redis_protocol_stay_in_their_rooms() {
-    refused("crates/datanode/Cargo.toml", "[dependencies]\ndashmap = \"6\"\n", 2, "only store");
-    refused("crates/resp/Cargo.toml", "[dependencies]\nredis-protocol = \"6\"\n", 2, "only client");
-    accepted("crates/resp/Cargo.toml", "[dev-dependencies]\nredis-protocol = \"6\"\n");
-    accepted("crates/store/Cargo.toml", "[dependencies]\ndashmap = \"6\"\nhashbrown = \"0.14\"\n");
+    refused(
+        "crates/datanode/Cargo.toml",
+        &manifest("[dependencies]\ndashmap = \"6\"\n"),
+        2,
+        "only store",
+    );
+    refused(
+        "crates/resp/Cargo.toml",
+        &manifest("[dependencies]\nredis-protocol = \"6\"\n"),
+        2,
+        "only client",
+    );
+    accepted("crates/resp/Cargo.toml", &manifest("[dev-dependencies]\nredis-protocol = \"6\"\n"));
+    accepted(
+        "crates/store/Cargo.toml",
+        &manifest("[dependencies]\ndashmap = \"6\"\nhashbrown = \"0.14\"\n"),
+    );
 }
 
 #[test]
 fn a_crate_outside_the_law_is_refused() {
-    refused("crates/attic/Cargo.toml", "[package]\n", 1, "decision record");
+    refused("crates/attic/Cargo.toml", &manifest("[package]\n"), 1, "decision record");
 }
 
 #[test]

@@ -10,8 +10,8 @@
 use std::fmt::Write;
 
 use super::OWN_FLAGS;
-use crate::server::ClientSnapshot;
 use crate::prelude::*;
+use crate::server::ClientSnapshot;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "client|list",

@@ -75,8 +75,11 @@ fn clients(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
 }
 
 fn memory(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
-    let (used, resident, peak) =
-        (info.used_memory_bytes, info.resident_bytes, info.peak_memory_bytes.max(info.used_memory_bytes));
+    let (used, resident, peak) = (
+        info.used_memory_bytes,
+        info.resident_bytes,
+        info.peak_memory_bytes.max(info.used_memory_bytes),
+    );
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
     lines.line("used_memory", used);
     lines.line("used_memory_human", human(used));
@@ -214,7 +217,10 @@ fn keyspace(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
     for stat in info.databases.iter().filter(|stat| stat.keys > 0) {
         lines.line(
             &format!("db{}", stat.db.get()),
-            format_args!("keys={},expires={},avg_ttl={}", stat.keys, stat.expires, stat.ttl_mean_ms),
+            format_args!(
+                "keys={},expires={},avg_ttl={}",
+                stat.keys, stat.expires, stat.ttl_mean_ms
+            ),
         );
     }
 }

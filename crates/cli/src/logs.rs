@@ -1,0 +1,24 @@
+//! Logs: one line per event on stderr, in UTC.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Failure, Outcome};
+
+/// Starts logging what `filter` lets through: a level, or a list as in RUST_LOG.
+///
+/// # Errors
+/// When `filter` is none.
+pub(crate) fn start(filter: &str) -> Outcome {
+    let parsed = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::Usage(format!(
+            "--log-level {filter}: {error}; try error, warn, info, debug or trace"
+        ))
+    })?;
+    tracing_subscriber::fmt()
+        .compact()
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .with_env_filter(parsed)
+        .init();
+    Ok(())
+}

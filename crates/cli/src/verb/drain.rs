@@ -1,0 +1,112 @@
+//! `annulet drain NODE`: asks for the drain and follows it to its end.
+
+use std::time::Duration;
+
+use annulet_cluster::message::MemberState;
+use annulet_cluster::naming::NodeRow;
+use annulet_net::clock;
+
+use crate::admin::NameNode;
+use crate::args::DrainArgs;
+use crate::failure::{Failure, Outcome};
+use crate::output::{count, print};
+
+/// Pause between two looks at the node.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the NameNode may be away before the drain is followed no further.
+const SILENCE_MS_MAX: u64 = 30_000;
+
+pub(crate) async fn run(args: &DrainArgs) -> Outcome {
+    let mut namenode = NameNode::connect(&args.admin.namenode).await?;
+    let mut left = find(&args.node, &mut namenode).await?;
+    let command: &[&str] =
+        if args.stay { &["DRAIN", &args.node, "STAY"] } else { &["DRAIN", &args.node] };
+    namenode.call(command).await?;
+    let began_ms = clock::boot_millis();
+    let slots = left.slots;
+    say(args, &left, format!("draining {}: {} to move", left.id, count(slots as u64, "slot")))?;
+    loop {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        let now = look(&args.node, &args.admin.namenode, &mut namenode).await?;
+        let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
+        let Some(node) = now else {
+            let text = format!(
+                "{} has left: {} moved in {seconds:.1} s",
+                left.id,
+                count(slots as u64, "slot")
+            );
+            return announce(args, "gone", 0, text);
+        };
+        match node.state {
+            MemberState::Drained => {
+                let text =
+                    format!("{} holds no slots any more and stays up ({seconds:.1} s)", node.id);
+                return say(args, &node, text);
+            }
+            MemberState::Draining if node.slots != left.slots => {
+                say(
+                    args,
+                    &node,
+                    format!("draining {}: {} left", node.id, count(node.slots as u64, "slot")),
+                )?;
+            }
+            MemberState::Draining => {}
+            MemberState::Joining | MemberState::Active => {
+                return Err(Failure::Failed(format!(
+                    "{} is {} again: the drain was given up; see the NameNode's log",
+                    node.id,
+                    node.state.as_str()
+                )));
+            }
+        }
+        left = node;
+    }
+}
+
+/// The node as the NameNode knows it; an unknown one is refused with the names of all.
+async fn find(id: &str, namenode: &mut NameNode) -> Outcome<NodeRow> {
+    let nodes: Vec<NodeRow> = namenode.ask(&["NODES"]).await?;
+    if let Some(node) = nodes.iter().find(|node| node.id == id) {
+        return Ok(node.clone());
+    }
+    let known: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+    let known = if known.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("there are {}", known.join(", "))
+    };
+    Err(Failure::Failed(format!("no node is called {id}; {known}")))
+}
+
+/// Looks at the node once; connects again and again when the NameNode is away, since the drain waits for it too.
+async fn look(id: &str, address: &str, namenode: &mut NameNode) -> Outcome<Option<NodeRow>> {
+    let began_ms = clock::boot_millis();
+    loop {
+        let failure = match namenode.ask::<Vec<NodeRow>>(&["NODES"]).await {
+            Ok(nodes) => return Ok(nodes.into_iter().find(|node| node.id == id)),
+            Err(failure) => failure,
+        };
+        if clock::boot_millis() - began_ms > SILENCE_MS_MAX {
+            return Err(Failure::Failed(format!(
+                "cannot follow the drain of {id} any more: {failure}"
+            )));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+        if let Ok(anew) = NameNode::connect(address).await {
+            *namenode = anew;
+        }
+    }
+}
+
+fn say(args: &DrainArgs, node: &NodeRow, text: String) -> Outcome {
+    announce(args, node.state.as_str(), node.slots, text)
+}
+
+fn announce(args: &DrainArgs, state: &str, slots: usize, text: String) -> Outcome {
+    match args.admin.json {
+        true => {
+            print(&serde_json::json!({"id": args.node, "state": state, "slots": slots}).to_string())
+        }
+        false => print(&text),
+    }
+}

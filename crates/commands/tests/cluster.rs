@@ -1,0 +1,89 @@
+//! CLUSTER, on the port for cluster clients and on the port that looks like one server.
+
+mod harness;
+
+use annulet_commands::Mode;
+use annulet_resp::Version;
+use harness::Harness;
+
+const ID_1: &str = "0101010101010101010101010101010101010101";
+const ID_2: &str = "0202020202020202020202020202020202020202";
+
+fn bulk_body(reply: &str) -> &str {
+    reply.split_once("\r\n").expect("a header").1.strip_suffix("\r\n").expect("an end")
+}
+
+#[test]
+fn every_node_has_a_line_and_one_is_myself() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    assert_eq!(server.text("CLUSTER MYID"), format!("$40\r\n{ID_1}\r\n"));
+    let nodes = server.text("CLUSTER NODES");
+    let lines: Vec<_> = bulk_body(&nodes).split_terminator('\n').collect();
+    let expected =
+        format!("{ID_1} 10.0.0.1:7101@7201 myself,master - 0 0 1 connected 0-99 8192-16383");
+    assert_eq!(lines[0], expected);
+    assert_eq!(lines[1], format!("{ID_2} 10.0.0.2:7101@7201 master - 0 0 2 connected 100-8191"));
+    assert!(lines[2].ends_with("connected") && lines.len() == 3);
+}
+
+#[test]
+fn slots_are_listed_in_ascending_order_with_their_owners() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    let node = |index: u8, id: &str| {
+        format!("*4\r\n$8\r\n10.0.0.{index}\r\n:7101\r\n$40\r\n{id}\r\n*0\r\n")
+    };
+    let expected = format!(
+        "*3\r\n*3\r\n:0\r\n:99\r\n{}*3\r\n:100\r\n:8191\r\n{}*3\r\n:8192\r\n:16383\r\n{}",
+        node(1, ID_1),
+        node(2, ID_2),
+        node(1, ID_1)
+    );
+    assert_eq!(server.text("CLUSTER SLOTS"), expected);
+}
+
+#[test]
+fn a_shard_is_a_map_of_slots_and_nodes() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    server.session.version = Version::Resp3;
+    let shards = server.text("CLUSTER SHARDS");
+    let first = format!(
+        "*3\r\n%2\r\n$5\r\nslots\r\n*4\r\n:0\r\n:99\r\n:8192\r\n:16383\r\n$5\r\nnodes\r\n*1\r\n%7\r\n\
+         $2\r\nid\r\n$40\r\n{ID_1}\r\n$4\r\nport\r\n:7101\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n\
+         $8\r\nendpoint\r\n$8\r\n10.0.0.1\r\n$4\r\nrole\r\n$6\r\nmaster\r\n\
+         $18\r\nreplication-offset\r\n:0\r\n$6\r\nhealth\r\n$6\r\nonline\r\n"
+    );
+    assert!(shards.starts_with(&first), "{shards}");
+}
+
+#[test]
+fn the_state_of_the_cluster_is_in_numbers() {
+    let info = Harness::in_mode(Mode::Cluster).text("CLUSTER INFO");
+    let expected = "cluster_state:ok\r\ncluster_slots_assigned:16384\r\ncluster_slots_ok:16384\r\n\
+                    cluster_slots_pfail:0\r\ncluster_slots_fail:0\r\ncluster_known_nodes:3\r\ncluster_size:2\r\n\
+                    cluster_current_epoch:3\r\ncluster_my_epoch:1\r\ncluster_stats_messages_sent:0\r\n\
+                    cluster_stats_messages_received:0\r\ntotal_cluster_links_buffer_limit_exceeded:0\r\n";
+    assert_eq!(bulk_body(&info), expected);
+}
+
+#[test]
+fn the_slot_of_a_key_is_that_of_its_hash_tag() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    assert_eq!(server.text("CLUSTER KEYSLOT foo"), ":12182\r\n");
+    assert_eq!(server.text("CLUSTER KEYSLOT {foo}.bar"), ":12182\r\n");
+}
+
+#[test]
+fn the_port_that_looks_like_one_server_names_the_cluster_ports_and_nothing_else() {
+    let mut server = Harness::new();
+    for subcommand in ["INFO", "NODES", "MYID", "KEYSLOT k"] {
+        let reply = server.text(&format!("CLUSTER {subcommand}"));
+        assert_eq!(reply, "-ERR This instance has cluster support disabled\r\n", "{subcommand}");
+    }
+    assert!(server.text("CLUSTER SLOTS").starts_with("*3\r\n*3\r\n:0\r\n:99\r\n"));
+    assert!(server.text("CLUSTER SHARDS").starts_with("*3\r\n"));
+    assert_eq!(
+        server.text("CLUSTER MEET"),
+        "-ERR unknown subcommand 'MEET'. Try CLUSTER HELP.\r\n"
+    );
+    assert_eq!(server.text("READONLY"), "+OK\r\n");
+}

@@ -1,0 +1,309 @@
+//! The thread that owns the machine and the store: inputs in, decisions durable, effects out.
+//!
+//! Inputs are taken in groups. What the machine decides for a group is written with one fsync; only then is anything
+//! of the group said to anybody. While the store takes no writes, nothing new is decided and nothing is said.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annulet_cluster::message::{Registration, ToNode};
+use annulet_cluster::naming::{
+    Answer, Decision, Effect, Event, LinkId, Naming, PROBE_TIMEOUT_MS, ProbeId, ProbeOutcome,
+    RequestId, Status,
+};
+use annulet_net::{Backoff, FrameReader, FrameWriter, clock, tcp};
+use annulet_resp::{Limits, write_request};
+use annulet_ring::{NodeId, NodeRef};
+use bytes::{Bytes, BytesMut};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::published::{Progress, Published, json};
+use crate::{MetaStore, StoreError};
+
+/// Inputs that wait for the machine; whoever brings more waits with them.
+pub(crate) const INBOX_INPUTS_MAX: usize = 4096;
+/// Inputs that share one fsync.
+const GROUP_INPUTS_MAX: usize = 256;
+/// Pauses between attempts to write when the store fails.
+const STORE_RETRY_FIRST_MS: u64 = 50;
+const STORE_RETRY_MAX_MS: u64 = 1000;
+
+/// What the machine is asked to do.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A node registers on a connection; `outgoing` takes the frames for it.
+    Open { link: LinkId, registration: Registration, outgoing: mpsc::Sender<Bytes> },
+    /// Something else happened.
+    Event(Event),
+    /// Drain a node.
+    Drain { id: NodeId, stay: bool, answer: oneshot::Sender<Result<(), String>> },
+    /// Is the cluster settled?
+    Status { answer: oneshot::Sender<Status> },
+    /// A document about the present state.
+    Read { what: Read, answer: oneshot::Sender<Bytes> },
+}
+
+/// Documents that need the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Read {
+    /// The members with their load.
+    Nodes,
+    /// The ring.
+    Ring,
+}
+
+/// What takes the answer to a question.
+#[derive(Debug)]
+enum Asker {
+    Drain(oneshot::Sender<Result<(), String>>),
+    Status(oneshot::Sender<Status>),
+}
+
+/// See the module's text.
+pub(crate) struct Machine {
+    pub(crate) naming: Naming,
+    pub(crate) store: Box<dyn MetaStore>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) desk: Desk,
+}
+
+/// Everybody the machine speaks with.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    runtime: Handle,
+    /// For the answers to probes.
+    inbox: mpsc::Sender<Input>,
+    stop: watch::Receiver<bool>,
+    links: HashMap<LinkId, mpsc::Sender<Bytes>>,
+    /// Links that were too slow for what is said on them; the machine has to be told.
+    overrun: Vec<LinkId>,
+    askers: HashMap<RequestId, Asker>,
+    requests: u64,
+}
+
+impl Desk {
+    /// Must be called inside the runtime that sends the probes.
+    pub(crate) fn new(inbox: mpsc::Sender<Input>, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            runtime: Handle::current(),
+            inbox,
+            stop,
+            links: HashMap::new(),
+            overrun: Vec::new(),
+            askers: HashMap::new(),
+            requests: 0,
+        }
+    }
+
+    fn ask(&mut self, asker: Asker) -> RequestId {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.askers.insert(request, asker);
+        request
+    }
+
+    fn send(&mut self, link: LinkId, frame: Bytes) {
+        let Some(outgoing) = self.links.get(&link) else { return };
+        match outgoing.try_send(frame) {
+            Ok(()) => {}
+            // Its session has ended and says so itself.
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                self.links.remove(&link);
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.links.remove(&link);
+                self.overrun.push(link);
+            }
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, answer: Answer) {
+        // An asker that has gone away needs no answer.
+        match (self.askers.remove(&request), answer) {
+            (Some(Asker::Drain(asker)), Answer::Drain(result)) => drop(asker.send(result)),
+            (Some(Asker::Status(asker)), Answer::Status(status)) => drop(asker.send(status)),
+            (asker, answer) => tracing::error!(?asker, ?answer, "an answer fits no question"),
+        }
+    }
+
+    fn probe(&self, probe: ProbeId, address: String, expected: &NodeRef) {
+        let (inbox, expected) = (self.inbox.clone(), expected.clone());
+        self.runtime.spawn(async move {
+            let limit = Duration::from_millis(PROBE_TIMEOUT_MS);
+            let outcome = match tokio::time::timeout(limit, ask_who(&address, limit)).await {
+                Ok(Some(node)) => ProbeOutcome::Alive(node),
+                Ok(None) | Err(_) => ProbeOutcome::Silent,
+            };
+            tracing::debug!(%expected, %address, ?outcome, "probed");
+            // The machine has stopped when nobody takes it.
+            let _ = inbox.send(Input::Event(Event::ProbeAnswered { probe, outcome })).await;
+        });
+    }
+}
+
+impl Machine {
+    /// Handles inputs until it is told to stop.
+    ///
+    /// # Errors
+    /// When somebody else has written to the store; everything has to end then.
+    pub(crate) fn run(mut self, mut inbox: mpsc::Receiver<Input>) -> Result<(), StoreError> {
+        let mut group = Vec::with_capacity(GROUP_INPUTS_MAX);
+        while !*self.desk.stop.borrow()
+            && inbox.blocking_recv_many(&mut group, GROUP_INPUTS_MAX) > 0
+        {
+            self.handle(&mut group)?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, group: &mut Vec<Input>) -> Result<(), StoreError> {
+        let now_ms = clock::boot_millis();
+        let mut effects = Vec::new();
+        let mut reads = Vec::new();
+        for link in std::mem::take(&mut self.desk.overrun) {
+            tracing::warn!(
+                link = link.0,
+                "a node reads its control link too slowly; it has to connect again"
+            );
+            self.naming.step(now_ms, Event::LinkLost { link }, &mut effects);
+        }
+        for input in group.drain(..) {
+            let event = match input {
+                Input::Open { link, registration, outgoing } => {
+                    self.desk.links.insert(link, outgoing);
+                    Event::Registered { link, registration }
+                }
+                Input::Event(event) => {
+                    if let Event::LinkLost { link } = event {
+                        self.desk.links.remove(&link);
+                    }
+                    event
+                }
+                Input::Drain { id, stay, answer } => {
+                    Event::Drain { request: self.desk.ask(Asker::Drain(answer)), id, stay }
+                }
+                Input::Status { answer } => {
+                    Event::Status { request: self.desk.ask(Asker::Status(answer)) }
+                }
+                Input::Read { what, answer } => {
+                    reads.push((what, answer));
+                    continue;
+                }
+            };
+            self.naming.step(now_ms, event, &mut effects);
+        }
+        if !self.persist(&mut effects)? {
+            return Ok(());
+        }
+        for effect in effects {
+            self.perform(effect);
+        }
+        self.published.set_progress(Progress {
+            moves: self.naming.moves(),
+            slots_assigned: self.naming.slots_assigned(),
+            looks_settled: self.naming.unsettled_reasons().is_empty(),
+        });
+        for (what, answer) in reads {
+            let document = match what {
+                Read::Nodes => json(&self.naming.nodes(now_ms)),
+                Read::Ring => ring_json(&self.naming),
+            };
+            let _ = answer.send(document);
+        }
+        Ok(())
+    }
+
+    /// Makes all decisions among the effects durable, however long it takes. `false`: the NameNode stops before that.
+    fn persist(&mut self, effects: &mut [Effect]) -> Result<bool, StoreError> {
+        let mut decisions: Vec<Decision> = Vec::new();
+        for effect in effects {
+            if let Effect::Persist(more) = effect {
+                decisions.append(more);
+            }
+        }
+        if decisions.is_empty() {
+            return Ok(true);
+        }
+        let mut pause = Backoff::new(STORE_RETRY_FIRST_MS, STORE_RETRY_MAX_MS);
+        loop {
+            match self.store.apply(&decisions) {
+                Ok(()) => break,
+                Err(error @ StoreError::Conflict(_)) => return Err(error),
+                Err(error) if !self.published.is_degraded() => {
+                    self.published.set_degraded(true);
+                    tracing::error!(%error, "degraded: the store takes no writes; nothing new is decided until it does, data is served on");
+                }
+                Err(error) => tracing::debug!(%error, "still degraded"),
+            }
+            if *self.desk.stop.borrow() {
+                return Ok(false);
+            }
+            std::thread::sleep(pause.next_wait());
+        }
+        if self.published.is_degraded() {
+            self.published.set_degraded(false);
+            tracing::info!("the store takes writes again");
+        }
+        Ok(true)
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            // Its decisions are durable by now.
+            Effect::Persist(_) => {}
+            Effect::Publish { links, config } => {
+                self.published.publish(&config);
+                let frame = frame(&ToNode::Config(config));
+                for link in links {
+                    self.desk.send(link, frame.clone());
+                }
+            }
+            Effect::Send { link, message } => self.desk.send(link, frame(&message)),
+            // The session sends what is queued and closes when the sender is gone.
+            Effect::CloseLink(link) => drop(self.desk.links.remove(&link)),
+            Effect::Probe { probe, address, expected } => {
+                self.desk.probe(probe, address, &expected)
+            }
+            Effect::Answer { request, answer } => self.desk.answer(request, answer),
+            Effect::Note(text) => tracing::info!("{text}"),
+        }
+    }
+}
+
+fn frame(message: &ToNode) -> Bytes {
+    let (verb, body) = message.encode();
+    let mut frame = BytesMut::new();
+    write_request(&mut frame, [verb.as_bytes(), body.as_bytes()]);
+    frame.freeze()
+}
+
+/// Asks the process at a peer port who it is: `PROBE`, answered by `ALIVE id incarnation`.
+async fn ask_who(address: &str, connect_timeout: Duration) -> Option<NodeRef> {
+    let stream = tcp::connect(address, connect_timeout).await.ok()?;
+    let (read, write) = stream.into_split();
+    FrameWriter::new(write).send([b"PROBE".as_slice()]).await.ok()?;
+    let mut reader = FrameReader::new(read, PROBE_LIMITS);
+    let answer = reader.next().await.ok()??;
+    if answer.name() != b"ALIVE" {
+        return None;
+    }
+    let text = |index| answer.get(index).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Some(NodeRef { id: NodeId::new(text(1)?).ok()?, inc: text(2)?.parse().ok()? })
+}
+
+/// An answer to a probe is three short words.
+const PROBE_LIMITS: Limits =
+    Limits { bulk_bytes_max: 1024, args_max: 8, inline_bytes_max: 4096, request_bytes_max: 8192 };
+
+fn ring_json(naming: &Naming) -> Bytes {
+    let ring = naming.ring();
+    let arc = |arc: annulet_ring::Arc| {
+        serde_json::json!({
+            "first": arc.first, "last": arc.last, "slots": arc.slot_count(), "owner": arc.owner,
+        })
+    };
+    let arcs: Vec<_> = ring.arcs().into_iter().map(arc).collect();
+    json(&serde_json::json!({ "tokens": ring, "arcs": arcs, "shares": ring.shares() }))
+}

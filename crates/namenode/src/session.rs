@@ -1,0 +1,260 @@
+//! One connection of a client, watcher or administrator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annulet_net::{FrameError, FrameReader, FrameWriter, tcp};
+use annulet_resp::{Error, Limits, Reply, Version};
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::oneshot;
+
+use crate::command::{CHANNEL, Command};
+use crate::machine::{Input, Read};
+use crate::server::Shared;
+use crate::watcher::Watcher;
+use crate::{control, info};
+
+/// How long an answer of the machine may take: it is busy for longer only when the store takes no writes.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Nothing that nodes and people send is longer.
+const LIMITS: Limits = Limits {
+    bulk_bytes_max: 4 << 20,
+    args_max: 1024,
+    inline_bytes_max: 64 << 10,
+    request_bytes_max: 8 << 20,
+};
+
+/// What a request leads to.
+enum Next {
+    Stay,
+    Close,
+    ControlLink(Box<annulet_cluster::message::Registration>),
+}
+
+struct Session {
+    shared: Arc<Shared>,
+    id: u64,
+    version: Version,
+    watcher: Option<Watcher>,
+    writer: FrameWriter<OwnedWriteHalf>,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
+    // A connection that cannot be tuned is broken, which reading it shows.
+    let _ = tcp::tune(&stream);
+    let (read, write) = stream.into_split();
+    let mut reader = FrameReader::new(read, LIMITS);
+    let id = shared.next_session();
+    let mut session = Session {
+        shared,
+        id,
+        version: Version::default(),
+        watcher: None,
+        writer: FrameWriter::new(write),
+    };
+    loop {
+        let next = tokio::select! {
+            frame = reader.next() => match frame {
+                Ok(Some(args)) => {
+                    let command = Command::parse(args);
+                    session.answer(command).await
+                }
+                Ok(None) | Err(FrameError::Io(_)) => return,
+                Err(FrameError::Protocol(error)) => {
+                    session.reply().error(&Error::Protocol(error));
+                    Next::Close
+                }
+            },
+            Some(news) = session_news(&mut session.watcher, &session.shared) => {
+                session.tell(&news);
+                Next::Stay
+            }
+        };
+        if session.writer.flush().await.is_err() {
+            return;
+        }
+        match next {
+            Next::Stay => {}
+            Next::Close => return,
+            Next::ControlLink(registration) => {
+                return control::run(&session.shared, reader, session.writer, *registration).await;
+            }
+        }
+    }
+}
+
+/// What the watcher has to be told next; never, while there is none.
+async fn session_news(watcher: &mut Option<Watcher>, shared: &Shared) -> Option<Bytes> {
+    match watcher {
+        Some(watcher) => watcher.next(&shared.published).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Session {
+    fn reply(&mut self) -> Reply<'_> {
+        Reply::new(self.writer.buffer_mut(), self.version)
+    }
+
+    async fn answer(&mut self, command: Result<Command, Error>) -> Next {
+        match command {
+            Ok(command) if self.is_held_back(&command) => {
+                self.reply().error(&Error::SubscribedContext { command: command.name() });
+                Next::Stay
+            }
+            Ok(command) => self.execute(command).await,
+            Err(error) => {
+                self.reply().error(&error);
+                Next::Stay
+            }
+        }
+    }
+
+    fn is_held_back(&self, command: &Command) -> bool {
+        self.watcher.is_some()
+            && self.version == Version::Resp2
+            && !command.is_allowed_while_subscribed()
+    }
+
+    async fn execute(&mut self, command: Command) -> Next {
+        match command {
+            Command::Ping(message) => self.pong(message.as_deref()),
+            Command::Hello(version) => self.hello(version),
+            Command::Info(sections) => {
+                let text = info::text(&self.shared, &sections);
+                self.reply().verbatim("txt", &text);
+            }
+            Command::Topology => {
+                let (_, document) = self.shared.published.document();
+                self.reply().bulk(&document);
+            }
+            Command::Subscribe => self.subscribe(),
+            Command::Unsubscribe => self.unsubscribe(),
+            Command::Nodes => self.read(Read::Nodes).await,
+            Command::Ring => self.read(Read::Ring).await,
+            Command::Status => self.status().await,
+            Command::Drain { id, stay } => {
+                let (answer, drained) = oneshot::channel();
+                match self.ask(Input::Drain { id, stay, answer }, drained).await {
+                    Ok(Ok(())) => self.reply().ok(),
+                    Ok(Err(reason)) => self.reply().error(&Error::Other(format!("ERR {reason}"))),
+                    Err(error) => self.reply().error(&error),
+                }
+            }
+            Command::ClientId => {
+                let id = self.id as i64;
+                self.reply().integer(id);
+            }
+            Command::ClientName => self.reply().null(),
+            Command::Accepted => self.reply().ok(),
+            Command::Commands => self.reply().array(0),
+            Command::Quit => {
+                self.reply().ok();
+                return Next::Close;
+            }
+            Command::Register(registration) => return Next::ControlLink(registration),
+        }
+        Next::Stay
+    }
+
+    fn pong(&mut self, message: Option<&[u8]>) {
+        let subscribed = self.watcher.is_some() && self.version == Version::Resp2;
+        let mut reply = self.reply();
+        match message {
+            // A RESP2 client that reads messages expects one here too.
+            _ if subscribed => {
+                reply.array(2);
+                reply.bulk(b"pong");
+                reply.bulk(message.unwrap_or_default());
+            }
+            Some(message) => reply.bulk(message),
+            None => reply.simple("PONG"),
+        }
+    }
+
+    fn hello(&mut self, version: Option<Version>) {
+        self.version = version.unwrap_or(self.version);
+        let (id, number) = (self.id as i64, i64::from(self.version.number()));
+        let mut reply = self.reply();
+        reply.map(7);
+        reply.bulk(b"server");
+        reply.bulk(b"annulet-namenode");
+        reply.bulk(b"version");
+        reply.bulk(env!("CARGO_PKG_VERSION").as_bytes());
+        reply.bulk(b"proto");
+        reply.integer(number);
+        reply.bulk(b"id");
+        reply.integer(id);
+        reply.bulk(b"mode");
+        reply.bulk(b"standalone");
+        reply.bulk(b"role");
+        reply.bulk(b"master");
+        reply.bulk(b"modules");
+        reply.array(0);
+    }
+
+    fn subscribe(&mut self) {
+        self.confirm("subscribe", 1);
+        let (watcher, document) = Watcher::new(&self.shared.published);
+        self.watcher = Some(watcher);
+        self.tell(&document);
+    }
+
+    fn unsubscribe(&mut self) {
+        self.watcher = None;
+        self.confirm("unsubscribe", 0);
+    }
+
+    fn confirm(&mut self, kind: &str, subscriptions: i64) {
+        let mut reply = self.reply();
+        reply.push(3);
+        reply.bulk(kind.as_bytes());
+        reply.bulk(CHANNEL.as_bytes());
+        reply.integer(subscriptions);
+    }
+
+    fn tell(&mut self, news: &[u8]) {
+        let mut reply = self.reply();
+        reply.push(3);
+        reply.bulk(b"message");
+        reply.bulk(CHANNEL.as_bytes());
+        reply.bulk(news);
+    }
+
+    async fn read(&mut self, what: Read) {
+        let (answer, document) = oneshot::channel();
+        match self.ask(Input::Read { what, answer }, document).await {
+            Ok(document) => self.reply().bulk(&document),
+            Err(error) => self.reply().error(&error),
+        }
+    }
+
+    async fn status(&mut self) {
+        let (answer, status) = oneshot::channel();
+        match self.ask(Input::Status { answer }, status).await {
+            Ok(status) => {
+                let document = crate::published::json(&status);
+                self.reply().bulk(&document);
+            }
+            Err(error) => self.reply().error(&error),
+        }
+    }
+
+    /// Asks the machine and waits for its answer, for a bounded time.
+    async fn ask<T>(&self, input: Input, answer: oneshot::Receiver<T>) -> Result<T, Error> {
+        let exchange = async {
+            self.shared.inbox.send(input).await.ok()?;
+            answer.await.ok()
+        };
+        match tokio::time::timeout(ANSWER_TIMEOUT, exchange).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(Error::Other("ERR the NameNode stops".to_owned())),
+            Err(_) => Err(Error::Other(
+                "ERR the NameNode is degraded: its store takes no writes; is the disk full? see its log".to_owned(),
+            )),
+        }
+    }
+}
