@@ -6,7 +6,9 @@ use annulet_net::{clock, process};
 
 use crate::server::Shared;
 
-const SECTIONS: [(&str, fn(&Shared, &mut String)); 2] = [("server", server), ("cluster", cluster)];
+type Section = fn(&Shared, &mut String);
+
+const SECTIONS: [(&str, Section); 2] = [("server", server), ("cluster", cluster)];
 
 /// The sections that were asked for, or all.
 pub(crate) fn text(shared: &Shared, wanted: &[String]) -> String {

@@ -5,7 +5,7 @@ const EXACT_INTEGER_MAX: f64 = (1_u64 << 62) as f64;
 
 /// The shortest text that reads back as the same number: whole numbers without a point, an exponent
 /// only where the digits alone would be long, `inf`, `-inf` and `nan` by name, and no negative zero.
-/// Their last digit differs for 3 of 1000 random numbers, since their algorithm is not always exact.
+/// Valkey's last digit differs for 3 of 1000 random numbers, since its algorithm is not always exact.
 pub(crate) fn format(number: f64) -> String {
     if number.is_nan() {
         "nan".to_owned()

@@ -40,7 +40,7 @@ async fn serve(args: &DevArgs) -> Outcome {
         formation_nodes: usize::from(args.nodes),
         ..annulet_namenode::Config::default()
     };
-    let running = NameNode::start(settings, MemoryStore::default())
+    let mut running = NameNode::start(settings, Box::<MemoryStore>::default())
         .await
         .map_err(|error| cannot_start(&error))?;
     let workers = Workers::start(args.threads).map_err(|error| cannot_start(&error))?;
@@ -68,7 +68,7 @@ async fn serve(args: &DevArgs) -> Outcome {
             tracing::info!("{farewell}");
         });
     }
-    Err(Failure::Failed(running.failed().await.to_string()))
+    running.ended().await.map_err(|error| Failure::Failed(format!("the NameNode stopped: {error}")))
 }
 
 fn cannot_start(error: &dyn std::fmt::Display) -> Failure {

@@ -1,6 +1,8 @@
 //! `annulet namenode`: the NameNode in this process.
 
-use annulet_namenode::{Config, NameNode, RedbStore};
+use std::fmt::Display;
+
+use annulet_namenode::{Config, NameNode, RedbStore, StartError};
 
 use crate::args::NamenodeArgs;
 use crate::config::{self, Setting};
@@ -10,15 +12,20 @@ use crate::signals::StopSignals;
 
 pub(crate) async fn run(args: &NamenodeArgs) -> Outcome {
     let config: Config = settings(args)?;
-    let cannot_start =
-        |error: &dyn std::fmt::Display| Failure::Failed(format!("cannot start: {error}"));
+    let cannot_start = |error: &dyn Display| Failure::Failed(format!("cannot start: {error}"));
     let mut signals = StopSignals::listen().map_err(|error| cannot_start(&error))?;
     let store = RedbStore::open(&config.data_dir).map_err(|error| cannot_start(&error))?;
     let banner = banner(&config);
-    let namenode = NameNode::start(config, store).await.map_err(|error| cannot_start(&error))?;
+    let mut namenode = match NameNode::start(config, Box::new(store)).await {
+        Ok(namenode) => namenode,
+        Err(StartError::Config(reason)) => return Err(Failure::Usage(reason)),
+        Err(error @ (StartError::Listen(_) | StartError::Store(_))) => {
+            return Err(cannot_start(&error));
+        }
+    };
     print(&banner)?;
     tokio::select! {
-        failure = namenode.failed() => Err(Failure::Failed(failure.to_string())),
+        ended = namenode.ended() => ended.map_err(|error| Failure::Failed(format!("stopped: {error}"))),
         signal = signals.next() => {
             tracing::info!("{signal}: stopped; what was decided is on disk");
             Ok(())
@@ -43,7 +50,7 @@ fn banner(config: &Config) -> String {
     format!(
         "annulet NameNode on {listen}, data in {data_dir}\nadd a node: annulet datanode --listen 127.0.0.1:7001 --namenode {listen}",
         listen = config.listen,
-        data_dir = config.data_dir,
+        data_dir = config.data_dir.display(),
     )
 }
 
@@ -64,6 +71,9 @@ mod tests {
             data_dir: Some("d".to_owned()),
         };
         let config = settings(&args).expect("good");
-        assert_eq!((config.listen.as_str(), config.data_dir.as_str()), ("127.0.0.1:9", "d"));
+        assert_eq!(
+            (config.listen.as_str(), config.data_dir.as_os_str()),
+            ("127.0.0.1:9", "d".as_ref())
+        );
     }
 }

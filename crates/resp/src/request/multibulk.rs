@@ -1,7 +1,5 @@
 //! Multibulk requests: `*<count>\r\n`, then `$<length>\r\n<bytes>\r\n` for each argument.
 
-//! Multibulk requests: `*<count>\r\n`, then `$<length>\r\n<bytes>\r\n` for each argument.
-
 use memchr::memchr;
 
 use crate::args::Span;

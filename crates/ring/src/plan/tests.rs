@@ -57,6 +57,16 @@ fn a_cut_that_ends_at_the_end_of_the_circle_leaves_nothing_behind_it() {
 }
 
 #[test]
+fn a_newcomer_takes_from_everybody_before_others_are_filled_up() {
+    let before = ring(&[(83, "a"), (8183, "b"), (16383, "c")]);
+    let after = balance(&before, &members(&["a", "b", "c", "d"]));
+    let of_newcomer = after.slots_of(&node("d"));
+    for name in ["b", "c"] {
+        assert!(of_newcomer.intersects(&before.slots_of(&node(name))), "{name} gave nothing");
+    }
+}
+
+#[test]
 fn a_leaver_gives_to_everybody_and_vanishes() {
     let before = balance(&Ring::new(), &members(&["a", "b", "c", "d"]));
     let after = balance(&before, &members(&["a", "b", "d"]));
