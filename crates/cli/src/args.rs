@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// An elastic cache cluster that speaks the Redis protocol.
 #[derive(Debug, Parser)]
-#[command(name = "annulet", version, about, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "annulet", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(after_help = "Start with `annulet dev`, then `redis-cli -p 7001`.\n\
                         Exit codes: 0 = done, 1 = it did not succeed, 2 = wrong usage or a wrong setting.")]
 pub(crate) struct Cli {

@@ -1,5 +1,7 @@
 //! Logs: one line per event on stderr, in UTC.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Failure, Outcome};
@@ -17,6 +19,7 @@ pub(crate) fn start(filter: &str) -> Outcome {
     tracing_subscriber::fmt()
         .compact()
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_env_filter(parsed)
         .init();

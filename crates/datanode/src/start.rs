@@ -82,7 +82,8 @@ impl std::fmt::Debug for DataNode {
 }
 
 impl DataNode {
-    /// Takes the node's ports and starts to register. Client ports open when the node is registered and every slot of
+    /// Takes the node's ports and starts to register. The peer port is open at once, so that the NameNode's probes find
+    /// this incarnation and the first copies wait instead of failing. Client ports open when the node is registered and every slot of
     /// the cluster is served; see [`Self::opened`]. Must be called inside the control runtime.
     ///
     /// # Errors
@@ -94,14 +95,16 @@ impl DataNode {
             .map(|address| tcp::reserve(address));
         let [client, cluster, peer, drain] = reserved;
         let (client, cluster, peer, drain) = (client?, cluster?, peer?, drain?);
+        let peer = peer.listen()?;
         let (control, queue) = mpsc::channel(CONTROL_QUEUE_MESSAGES_MAX);
         let node = Arc::new(Node::new(config, resolved, workers, control));
+        accept(&node, peer, |node, _, stream| link::server::serve(node, stream));
         let (standing, standing_seen) = watch::channel(Standing::New);
         let (opened, opened_seen) = watch::channel(None);
         tokio::spawn(control::run(Arc::clone(&node), queue, standing));
         tokio::spawn(open(
             Arc::clone(&node),
-            [client, cluster, peer, drain],
+            [client, cluster, drain],
             standing_seen.clone(),
             opened,
         ));
@@ -189,10 +192,10 @@ impl DataNode {
     }
 }
 
-/// Opens the peer and drain ports when the node is registered, and the client ports when every slot is served.
+/// Opens the drain port when the node is registered, and the client ports when every slot is served.
 async fn open(
     node: Arc<Node>,
-    [client, cluster, peer, drain]: [Reserved; 4],
+    [client, cluster, drain]: [Reserved; 3],
     mut standing: watch::Receiver<Standing>,
     opened: watch::Sender<Option<Result<(), String>>>,
 ) {
@@ -205,7 +208,6 @@ async fn open(
         return;
     }
     let early = async {
-        accept(&node, peer.listen()?, |node, _, stream| link::server::serve(node, stream));
         tokio::spawn(drain::listen(Arc::clone(&node), drain.listen()?));
         tokio::spawn(housekeeping::run(Arc::clone(&node)));
         let mut changes = node.changes();

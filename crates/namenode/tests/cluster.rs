@@ -1,5 +1,7 @@
 //! A NameNode and fake DataNodes over real sockets: the life of a cluster.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What stock clients see on the NameNode's port.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use annulet_namenode::{Config, MemoryStore, NameNode};

@@ -11,7 +11,7 @@ use crate::output::print;
 use crate::signals::StopSignals;
 
 /// A drained node waits so long for others to let go of it.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(args: &DatanodeArgs) -> Outcome {
     let config: Config = settings(args)?;
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &DatanodeArgs) -> Outcome {
     }
     print(&banner(&node))?;
     tokio::select! {
-        farewell = node.finished() => print(&farewell),
+        _ = node.finished() => Ok(()),
         signal = signals.next() => {
             let seconds = drain_timeout.as_secs();
             tracing::info!("{signal}: draining for at most {seconds} s; once more stops at once");
@@ -69,13 +69,14 @@ fn start_failure(error: StartError) -> Failure {
     }
 }
 
-/// Drains, waits for the last farewell, and says what was left behind if anything was.
+/// Drains and waits for the last farewell, which the node logs; says what was left behind if anything was.
 async fn leave(node: &DataNode, timeout: Duration) -> Outcome {
     match node.drain(false, Some(timeout)).await {
-        Ok(()) => match tokio::time::timeout(FAREWELL_TIMEOUT, node.finished()).await {
-            Ok(farewell) => print(&farewell),
-            Err(_) => print("drained; the others did not close their links in time"),
-        },
+        Ok(()) => {
+            // One that was drained before and stayed up has nobody left to wait for.
+            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, node.finished()).await;
+            Ok(())
+        }
         Err(error @ DrainError::Timeout { .. }) => {
             Err(Failure::Failed(format!("stopped, left behind: {error}")))
         }

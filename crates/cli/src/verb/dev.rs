@@ -62,11 +62,8 @@ async fn serve(args: &DevArgs) -> Outcome {
     }
     print(&banner(args, &namenode))?;
     for node in nodes {
-        // A node that has left is dropped; the others and the NameNode go on.
-        tokio::spawn(async move {
-            let farewell = node.finished().await;
-            tracing::info!("{farewell}");
-        });
+        // A node that has left logs its farewell and is dropped; the others and the NameNode go on.
+        tokio::spawn(async move { node.finished().await });
     }
     running.ended().await.map_err(|error| Failure::Failed(format!("the NameNode stopped: {error}")))
 }

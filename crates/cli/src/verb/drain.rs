@@ -24,7 +24,8 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
     namenode.call(command).await?;
     let began_ms = clock::boot_millis();
     let slots = left.slots;
-    say(args, &left, format!("draining {}: {} to move", left.id, count(slots as u64, "slot")))?;
+    let text = format!("draining {}: {} to move", left.id, count(slots as u64, "slot"));
+    announce(args, MemberState::Draining.as_str(), slots, text)?;
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
         let now = look(&args.node, &args.admin.namenode, &mut namenode).await?;

@@ -48,10 +48,29 @@ fn render(nodes: &[NodeRow]) -> String {
             heard,
             node.pid.to_string(),
             node.addresses.client.clone(),
-            node.addresses.cluster.clone(),
-            node.addresses.peer.clone(),
-            node.addresses.drain.clone(),
+            beside(&node.addresses.client, &node.addresses.cluster),
+            beside(&node.addresses.client, &node.addresses.peer),
+            beside(&node.addresses.client, &node.addresses.drain),
         ]);
     }
     table.render()
+}
+
+/// `address`, or only its port when the host is that of `client`.
+fn beside(client: &str, address: &str) -> String {
+    match (client.rsplit_once(':'), address.rsplit_once(':')) {
+        (Some((host, _)), Some((same, port))) if host == same => format!(":{port}"),
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_shown_once_per_row() {
+        assert_eq!(beside("10.0.0.7:7001", "10.0.0.7:7101"), ":7101");
+        assert_eq!(beside("10.0.0.7:7001", "127.0.0.1:7301"), "127.0.0.1:7301");
+    }
 }

@@ -98,7 +98,7 @@ fn render(status: &Status, nodes: &[NodeRow]) -> String {
         status.cluster_id, status.version, status.generation
     );
     let moves = &status.moves;
-    if moves.total > 0 {
+    if moves.planned + moves.under_way > 0 {
         text += &format!(
             "slots on the move: {} of {} done, {} under way, {} planned\n",
             moves.done, moves.total, moves.under_way, moves.planned

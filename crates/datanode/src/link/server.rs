@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use annulet_cluster::slot::Access;
 use annulet_commands::{Gather, Spec};
@@ -27,6 +28,8 @@ use crate::stats;
 const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Requests of one link that wait for a slot; it is not read beyond that.
 const WAITING_GROUPS_MAX: usize = 16 * 1024;
+/// How long a caller waits for this node to have joined the cluster.
+const JOIN_TIMEOUT: Duration = Duration::from_millis(900);
 /// Slots of a cluster-wide command between two pauses for other work.
 const SLOTS_PER_TURN: usize = 128;
 
@@ -53,8 +56,11 @@ async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), String> {
     let purpose = loop {
         match parser.parse(&socket.input).map_err(|error| error.to_string())? {
             Progress::Request { length, .. } => {
-                let answered =
-                    answer_greeting(node, parser.args(&socket.input), &mut socket.output);
+                let args = parser.args(&socket.input);
+                if args.name() != b"PROBE" {
+                    joined(node).await;
+                }
+                let answered = answer_greeting(node, args, &mut socket.output);
                 socket.input.advance(length);
                 socket.write_ready().map_err(|error| error.to_string())?;
                 match answered? {
@@ -73,6 +79,14 @@ async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), String> {
         Purpose::Link => serve_link(node, socket).await,
         Purpose::Handoff => handoff::target::serve(node, socket).await,
     }
+}
+
+/// A node may be called on as soon as the NameNode has welcomed it, which can be before it has heard of that itself.
+async fn joined(node: &Node) {
+    let mut changes = node.changes();
+    let welcomed = changes.wait_for(|_| node.cluster_id().is_some());
+    // Whoever calls a node that does not join is refused and told why.
+    let _ = tokio::time::timeout(JOIN_TIMEOUT, welcomed).await;
 }
 
 async fn turn(node: &Node, socket: &mut Socket, missing: usize) -> Result<Turn, String> {

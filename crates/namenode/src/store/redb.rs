@@ -171,9 +171,14 @@ fn write_all(
                     let before = slots.get(slot.get()).map_err(unavailable(path))?;
                     let before: Option<SlotRecord> =
                         before.map(|before| from_json(path, before.value())).transpose()?;
-                    let found = before.unwrap_or_default().epoch;
-                    if found != *expected {
-                        return Err(Conflict { slot, expected: *expected, found }.into());
+                    let before = before.unwrap_or_default();
+                    // A group that is tried again may have been written although the first try failed.
+                    if before == *record {
+                        continue;
+                    }
+                    if before.epoch != *expected {
+                        let (expected, found) = (*expected, before.epoch);
+                        return Err(Conflict { slot, expected, found }.into());
                     }
                     slots.insert(slot.get(), bytes.as_slice()).map_err(unavailable(path))?;
                 }

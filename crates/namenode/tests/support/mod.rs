@@ -2,6 +2,7 @@
 
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
+#![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 
 /// A reply.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Text(String),
     Error(String),
     Integer(i64),
@@ -33,18 +34,18 @@ pub enum Value {
 }
 
 impl Value {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Text(text) | Self::Error(text) | Self::Verbatim(text) => text,
             other => panic!("no text: {other:?}"),
         }
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(self.text()).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub fn items(&self) -> &[Value] {
+    pub(crate) fn items(&self) -> &[Value] {
         match self {
             Self::Array(items) | Self::Map(items) | Self::Push(items) => items,
             other => panic!("no items: {other:?}"),
@@ -53,35 +54,35 @@ impl Value {
 }
 
 /// A client.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
-    pub async fn connect(address: &str) -> Self {
+    pub(crate) async fn connect(address: &str) -> Self {
         let stream =
             tcp::connect(address, Duration::from_secs(1)).await.expect("the NameNode listens");
         Self { stream: BufReader::new(stream) }
     }
 
-    pub async fn call(&mut self, words: &[&str]) -> Value {
+    pub(crate) async fn call(&mut self, words: &[&str]) -> Value {
         let mut request = BytesMut::new();
         write_request(&mut request, words.iter().map(|word| word.as_bytes()));
         self.write(&request).await;
         self.read().await
     }
 
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the connection is open");
     }
 
-    pub async fn read(&mut self) -> Value {
+    pub(crate) async fn read(&mut self) -> Value {
         let reply = tokio::time::timeout(Duration::from_secs(10), Box::pin(self.read_value()));
         reply.await.expect("a reply in time").expect("the connection is open")
     }
 
     /// Whether nothing more comes.
-    pub async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         let end = tokio::time::timeout(Duration::from_secs(5), self.stream.read_u8()).await;
         end.expect("an end in time").is_err()
     }
@@ -91,7 +92,7 @@ impl Client {
         if self.stream.read_line(&mut line).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        let (kind, rest) = line.trim_end().split_at(1);
+        let (kind, rest) = line.trim_end_matches(['\r', '\n']).split_at(1);
         Ok(match kind {
             "+" => Value::Text(rest.to_owned()),
             "-" => Value::Error(rest.to_owned()),
@@ -125,26 +126,26 @@ impl Client {
 
 /// What is known of a fake DataNode from outside.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub view: View,
-    pub welcomes: u32,
-    pub moves: u32,
-    pub leaving: Option<ToNode>,
-    pub drained: bool,
-    pub refused: Option<String>,
+pub(crate) struct Seen {
+    pub(crate) view: View,
+    pub(crate) welcomes: u32,
+    pub(crate) moves: u32,
+    pub(crate) leaving: Option<ToNode>,
+    pub(crate) drained: bool,
+    pub(crate) refused: Option<String>,
 }
 
 /// A fake DataNode: answers probes, commits every move at once, comes back when its link breaks.
-pub struct FakeNode {
-    pub node: NodeRef,
-    pub seen: Arc<Mutex<Seen>>,
+pub(crate) struct FakeNode {
+    pub(crate) node: NodeRef,
+    pub(crate) seen: Arc<Mutex<Seen>>,
     say: mpsc::Sender<ToNameNode>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl FakeNode {
     /// A node whose peer port is `peer`, or any free one.
-    pub async fn start(name_node: &str, id: &str, peer: &str) -> Self {
+    pub(crate) async fn start(name_node: &str, id: &str, peer: &str) -> Self {
         let node =
             NodeRef { id: NodeId::new(id).expect("an id"), inc: Incarnation(random::u128()) };
         let listener = tcp::listen(peer).expect("a free port");
@@ -163,11 +164,11 @@ impl FakeNode {
         Self { node, seen, say, tasks }
     }
 
-    pub async fn say(&self, message: ToNameNode) {
+    pub(crate) async fn say(&self, message: ToNameNode) {
         self.say.send(message).await.expect("the node runs");
     }
 
-    pub fn owned(&self) -> usize {
+    pub(crate) fn owned(&self) -> usize {
         let seen = self.seen.lock().expect("no panic");
         annulet_ring::Slot::all().filter(|&slot| seen.view.owner(slot) == Some(&self.node)).count()
     }
@@ -209,13 +210,16 @@ impl Link {
             if let Ok(stream) = tcp::connect(&self.name_node, Duration::from_secs(1)).await {
                 self.serve(stream).await;
             }
-            let seen = self.seen.lock().expect("no panic");
-            if seen.drained || seen.refused.is_some() {
+            if self.is_over() {
                 return;
             }
-            drop(seen);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    fn is_over(&self) -> bool {
+        let seen = self.seen.lock().expect("no panic");
+        seen.drained || seen.refused.is_some()
     }
 
     fn registration(&self) -> Registration {
@@ -297,7 +301,7 @@ impl Link {
 }
 
 /// Waits until something is so, for ten seconds at the most.
-pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         if is_so().await {
             return;
@@ -308,7 +312,7 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 /// Waits until the cluster says that it is settled, with so many members.
-pub async fn settled(client: &mut Client, members: u64) {
+pub(crate) async fn settled(client: &mut Client, members: u64) {
     let mut last = serde_json::Value::Null;
     for _ in 0..200 {
         last = client.call(&["STATUS"]).await.json();

@@ -85,6 +85,20 @@ fn a_conflict_leaves_nothing_of_its_group() {
 }
 
 #[test]
+fn a_group_may_be_applied_again_when_it_is_not_known_whether_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = RedbStore::open(directory.path()).unwrap();
+    for group in &groups()[..2] {
+        store.apply(group).unwrap();
+    }
+    let group = [slots("5", 1, 2, Some("b")), Decision::Version(2)];
+    store.apply(&group).unwrap();
+    let before = store.load().unwrap();
+    store.apply(&group).unwrap();
+    assert_eq!(store.load().unwrap(), before);
+}
+
+#[test]
 fn a_second_process_is_told_that_the_store_is_in_use() {
     let directory = tempfile::tempdir().unwrap();
     let _first = RedbStore::open(directory.path()).unwrap();
