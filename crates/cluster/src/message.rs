@@ -119,9 +119,10 @@ pub struct SlotsConfig {
     pub epoch: Epoch,
     /// Who serves them; `None` while nobody does.
     pub owner: Option<NodeRef>,
-    /// The attempt whose commit made this owner; `None` when it was made another way (formation, crash, abort) and
-    /// therefore owns what it served before, or nothing. A target keeps what it learned only under its own attempt.
-    /// It is part of the durable slot record: a NameNode that restarts between commit and publication must repeat it.
+    /// The attempt whose commit made this owner; `None` when it became one another way (formation, crash) and therefore
+    /// owns what it served before, or nothing. A target keeps what it learned only under its own attempt. It is part of
+    /// the durable slot record, and an abort keeps it: a NameNode that restarts between commit and publication, or
+    /// whose target hears of a later decision first, must repeat it.
     pub attempt: Option<Attempt>,
 }
 

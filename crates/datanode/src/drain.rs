@@ -29,7 +29,7 @@ pub(crate) enum DrainState {
     /// The NameNode has been asked.
     Asked { stay: bool },
     /// Its slots move away.
-    Leaving { stay: bool, slots_at_start: usize },
+    Leaving { stay: bool },
     /// The NameNode refused, and why.
     Refused(String),
     /// Nothing is left on it.
@@ -40,8 +40,16 @@ impl DrainState {
     /// Whether the node stays up without slots afterwards.
     pub(crate) fn stays(&self) -> bool {
         match *self {
-            Self::Asked { stay } | Self::Leaving { stay, .. } | Self::Drained { stay } => stay,
+            Self::Asked { stay } | Self::Leaving { stay } | Self::Drained { stay } => stay,
             Self::Staying | Self::Refused(_) => false,
+        }
+    }
+
+    /// Whether nothing more is to be waited for.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Drained { .. } => true,
+            Self::Staying | Self::Asked { .. } | Self::Leaving { .. } => false,
         }
     }
 
@@ -50,7 +58,7 @@ impl DrainState {
         match self {
             Self::Leaving { .. } | Self::Drained { .. } => false,
             Self::Staying | Self::Asked { .. } | Self::Refused(_) => {
-                *self = Self::Leaving { stay, slots_at_start: 0 };
+                *self = Self::Leaving { stay };
                 true
             }
         }
@@ -60,11 +68,13 @@ impl DrainState {
 /// Asks the NameNode for a drain unless one is under way.
 pub(crate) async fn ask(node: &Node, stay: bool) {
     let asked = node.drain.send_if_modified(|state| match state {
-        DrainState::Staying | DrainState::Refused(_) => {
+        DrainState::Staying | DrainState::Refused(_) | DrainState::Drained { stay: true } => {
             *state = DrainState::Asked { stay };
             true
         }
-        DrainState::Asked { .. } | DrainState::Leaving { .. } | DrainState::Drained { .. } => false,
+        DrainState::Asked { .. }
+        | DrainState::Leaving { .. }
+        | DrainState::Drained { stay: false } => false,
     });
     if asked {
         // The queue lives as long as the node.
@@ -250,7 +260,8 @@ fn without_telnet_commands(bytes: &[u8]) -> Vec<u8> {
     let mut rest = bytes.iter().copied();
     while let Some(byte) = rest.next() {
         if byte != INTERPRET_AS_COMMAND {
-            typed.push(byte);
+            // A carriage return that is no line end is followed by NUL.
+            typed.extend((byte != 0).then_some(byte));
             continue;
         }
         // Negotiations carry the option in one more byte.
@@ -270,6 +281,7 @@ mod tests {
         assert_eq!(without_telnet_commands(b"\xff\xfb\x01\xff\xfd\x03k\r\n"), b"k\r\n");
         assert_eq!(without_telnet_commands(b"k\xff\xf1\r\n"), b"k\r\n");
         assert_eq!(without_telnet_commands(b"k\xff"), b"k");
+        assert_eq!(without_telnet_commands(b"k\r\0\n"), b"k\r\n");
     }
 
     #[test]

@@ -141,8 +141,7 @@ impl DataNode {
         }
         drain::ask(&self.node, stay).await;
         let mut state = self.node.drain.subscribe();
-        let ended = state
-            .wait_for(|state| matches!(state, DrainState::Refused(_) | DrainState::Drained { .. }));
+        let ended = state.wait_for(DrainState::is_over);
         let ended = match timeout {
             None => ended.await,
             Some(timeout) => match tokio::time::timeout(timeout, ended).await {

@@ -197,9 +197,7 @@ impl fmt::Display for Error {
             Self::InvalidExpireTime { command } => {
                 return quote(f, "ERR invalid expire time in", command, " command");
             }
-            Self::NxWithXxGtLt => {
-                "ERR NX and XX, GT or LT options at the same time are not compatible"
-            }
+            Self::NxWithXxGtLt => NX_WITH_XX_GT_LT,
             Self::GtWithLt => "ERR GT and LT options at the same time are not compatible",
             Self::UnsupportedOption { option } => {
                 return write!(f, "ERR Unsupported option {option}");
@@ -228,9 +226,7 @@ impl fmt::Display for Error {
             Self::TryAgain { reason } => return write!(f, "TRYAGAIN {reason}"),
             Self::ClusterDown { reason } => return write!(f, "CLUSTERDOWN {reason}"),
             Self::Indeterminate { reason } => return write!(f, "INDETERMINATE {reason}"),
-            Self::InvalidClientName => {
-                "ERR Client names cannot contain spaces, newlines or special characters."
-            }
+            Self::InvalidClientName => INVALID_CLIENT_NAME,
             Self::InvalidClientInfo { attribute } => {
                 let problem = "cannot contain spaces, newlines or special characters.";
                 return write!(f, "ERR {attribute} {problem}");
@@ -254,6 +250,12 @@ impl fmt::Display for Error {
         })
     }
 }
+
+const NX_WITH_XX_GT_LT: &str =
+    "ERR NX and XX, GT or LT options at the same time are not compatible";
+
+const INVALID_CLIENT_NAME: &str =
+    "ERR Client names cannot contain spaces, newlines or special characters.";
 
 const ALLOWED_WHILE_SUBSCRIBED: &str = ": only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
      are allowed in this context";

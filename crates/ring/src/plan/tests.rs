@@ -1,3 +1,5 @@
+//! Rings that are easily checked by hand.
+
 use super::*;
 
 fn node(name: &str) -> NodeId {

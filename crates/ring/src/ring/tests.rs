@@ -1,3 +1,5 @@
+//! Owners, arcs and the wrap-around.
+
 use super::*;
 
 fn node(name: &str) -> NodeId {

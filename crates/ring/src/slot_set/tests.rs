@@ -1,3 +1,5 @@
+//! Sets, ranges and their text form.
+
 use super::*;
 
 fn slot(number: u16) -> Slot {

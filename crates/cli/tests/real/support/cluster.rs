@@ -150,8 +150,7 @@ impl Cluster {
 
     /// Slots of each member, by its port.
     pub(crate) fn shares(&self) -> BTreeMap<u16, usize> {
-        let mut shares: BTreeMap<u16, usize> = self
-            .ask("TOPOLOGY")["members"]
+        let mut shares: BTreeMap<u16, usize> = self.ask("TOPOLOGY")["members"]
             .as_array()
             .expect("members")
             .iter()
@@ -205,8 +204,10 @@ fn start_namenode(directory: &TempDir, port: u16, formation_nodes: &str) -> Proc
     let data = directory.path().join("data");
     let data = data.to_str().expect("a path of text");
     // So many nodes are waited for, and no longer.
-    let variables =
-        [("ANNULET_NAMENODE__FORMATION_NODES", formation_nodes), ("ANNULET_NAMENODE__FORMATION_MS", "10000")];
+    let variables = [
+        ("ANNULET_NAMENODE__FORMATION_NODES", formation_nodes),
+        ("ANNULET_NAMENODE__FORMATION_MS", "10000"),
+    ];
     let arguments = ["namenode", "--listen", &listen, "--data-dir", data];
     Process::start(directory.path(), "namenode", &arguments, &variables)
 }

@@ -156,7 +156,9 @@ impl Key {
                     self.expiry = Expiry::Unknown;
                     possible = match (operation, reply) {
                         (Operation::Get, Value::Bulk(value)) => vec![Some(value.clone())],
-                        _ => self.contents.iter().map(|content| operation.apply(content).0).collect(),
+                        _ => {
+                            self.contents.iter().map(|content| operation.apply(content).0).collect()
+                        }
                     };
                 }
             }

@@ -1,0 +1,165 @@
+//! A node leaves: by telnet, by `annulet drain`, by SIGTERM. The last one does not.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::cluster::{CLUSTER, Cluster, DRAIN, address, assert_holds, fill, text};
+use crate::support::load::Disturbance;
+use crate::support::tools::Telnet;
+use crate::support::{Client, Load, Value, wait};
+
+/// A drain of a small node takes no longer.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_node_leaves_by_telnet_under_load_and_no_client_notices() {
+    let mut cluster = Cluster::start(3);
+    let ports = cluster.ports();
+    let (leaver, stay) = (ports[1], [ports[0], ports[2]]);
+    fill(leaver, "k", 5000);
+    let load = Load::start(&stay, Disturbance::Resize);
+    let mut process = cluster.take_node(leaver);
+
+    let mut telnet = Telnet::open(leaver + DRAIN);
+    telnet.type_line("s");
+    telnet.wait_for("slots", Duration::from_secs(5));
+    telnet.type_line("k");
+    let last = telnet.wait_for("safe to stop", DRAIN_TIMEOUT);
+    assert!(last.contains(&process.pid().to_string()), "{last}");
+    telnet.wait_for_close(Duration::from_secs(5));
+    let lines = telnet.lines();
+    assert!(lines.iter().any(|line| line.contains("draining")), "no progress: {lines:?}");
+    let after = lines.iter().skip_while(|line| !line.contains("safe to stop")).skip(1);
+    let after: Vec<&String> =
+        after.filter(|line| !line.contains("closed by foreign host")).collect();
+    assert!(after.is_empty(), "that is the last line, but then came {after:?}");
+    let exit = process.wait_for_exit(Duration::from_secs(10));
+    assert_eq!(exit.code(), Some(0), "{}", process.log());
+
+    cluster.settle();
+    cluster.assert_fair();
+    load.wait_for_more(1000);
+    load.finish().assert_unnoticed();
+    for port in stay {
+        assert_holds(port, "k", 5000);
+    }
+    let keys = Client::connect(ports[0]).call(&["DBSIZE"]).integer();
+    cluster.assert_keys(keys as usize);
+}
+
+#[test]
+fn only_the_slots_of_the_leaver_move() {
+    let mut cluster = Cluster::start(4);
+    let before = cluster.owners();
+    let leaver = cluster.ports()[2];
+    let output = cluster.annulet(&["drain", &address(leaver)]);
+    assert!(output.status.success(), "{}", text(&output));
+    let exit = cluster.take_node(leaver).wait_for_exit(Duration::from_secs(10));
+    assert_eq!(exit.code(), Some(0));
+    cluster.settle();
+    for (old, new) in before.iter().zip(cluster.owners()) {
+        assert!(*old == new || *old == Some(leaver), "a slot moved from {old:?} to {new:?}");
+    }
+    cluster.assert_fair();
+}
+
+#[test]
+fn annulet_drain_and_sigterm_move_everything_away_under_load() {
+    let mut cluster = Cluster::start(4);
+    let ports = cluster.ports();
+    let stay = &ports[..2];
+    fill(ports[3], "k", 3000);
+    let load = Load::start(stay, Disturbance::Resize);
+
+    let output = cluster.annulet(&["drain", &address(ports[2])]);
+    assert!(output.status.success(), "{}", text(&output));
+    let mut drained = cluster.take_node(ports[2]);
+    assert_eq!(drained.wait_for_exit(Duration::from_secs(10)).code(), Some(0), "{}", drained.log());
+
+    let mut terminated = cluster.take_node(ports[3]);
+    terminated.signal(Signal::TERM);
+    let exit = terminated.wait_for_exit(DRAIN_TIMEOUT);
+    assert_eq!(exit.code(), Some(0), "{}", terminated.log());
+    let farewell = terminated.output();
+    assert!(farewell.contains("safe to stop"), "{farewell}");
+
+    cluster.settle();
+    cluster.assert_fair();
+    load.finish().assert_unnoticed();
+    for &port in stay {
+        assert_holds(port, "k", 3000);
+    }
+}
+
+#[test]
+fn a_client_of_the_leaver_gets_every_reply_before_the_node_goes() {
+    let mut cluster = Cluster::start(2);
+    let (leaver, stays) = (cluster.ports()[0], cluster.ports()[1]);
+    let mut client = Client::connect(leaver);
+    let mut process = cluster.take_node(leaver);
+    let mut telnet = Telnet::open(leaver + DRAIN);
+    telnet.type_line("k");
+    // Until the connection closes every write is acknowledged, and every acknowledged write is kept.
+    let mut acknowledged = 0;
+    while let Ok(reply) = client.try_call(&["INCR", "counter"]) {
+        assert_eq!(reply, Value::Integer(acknowledged + 1));
+        acknowledged += 1;
+    }
+    assert_eq!(process.wait_for_exit(DRAIN_TIMEOUT).code(), Some(0), "{}", process.log());
+    let kept = Client::connect(stays).call(&["GET", "counter"]).text();
+    let kept: i64 = kept.parse().expect("a number");
+    // The write under way when the connection closed may have been done.
+    assert!((acknowledged..=acknowledged + 1).contains(&kept), "{acknowledged} {kept}");
+}
+
+#[test]
+fn a_node_that_is_asked_to_stay_serves_on_without_slots() {
+    let cluster = Cluster::start(2);
+    let ports = cluster.ports();
+    fill(ports[0], "k", 1000);
+    let output = cluster.annulet(&["drain", "--stay", &address(ports[1])]);
+    assert!(output.status.success(), "{}", text(&output));
+    cluster.settle();
+    assert_eq!(cluster.shares()[&ports[1]], 0);
+    assert_holds(ports[1], "k", 1000);
+    assert_eq!(Client::connect(ports[1] + CLUSTER).call(&["DBSIZE"]), Value::Integer(0));
+}
+
+#[test]
+fn the_last_node_is_told_why_it_cannot_leave_and_serves_on() {
+    let mut cluster = Cluster::start(1);
+    let port = cluster.ports()[0];
+    fill(port, "k", 100);
+    let mut telnet = Telnet::open(port + DRAIN);
+    telnet.type_line("k");
+    let refusal = telnet.wait_for("refused", Duration::from_secs(10));
+    assert!(refusal.contains("last"), "{refusal}");
+    let output = cluster.annulet(&["drain", &address(port)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("last"), "{}", text(&output));
+    assert_holds(port, "k", 100);
+    cluster.settle();
+
+    // SIGTERM cannot be refused: it stops at once and says what is lost.
+    let mut process = cluster.take_node(port);
+    process.signal(Signal::TERM);
+    let exit = process.wait_for_exit(Duration::from_secs(5));
+    assert_eq!(exit.code(), Some(1), "{}", process.log());
+    assert!(process.log().contains("last"), "{}", process.log());
+}
+
+#[test]
+fn sigterm_while_the_namenode_is_away_stops_at_once_and_says_so() {
+    let mut cluster = Cluster::start(2);
+    let port = cluster.ports()[0];
+    cluster.namenode().kill();
+    let mut process = cluster.take_node(port);
+    wait::until("the node has noticed", Duration::from_secs(10), || {
+        process.log().contains("no link to the NameNode")
+    });
+    process.signal(Signal::TERM);
+    let exit = process.wait_for_exit(Duration::from_secs(5));
+    assert_eq!(exit.code(), Some(1), "{}", process.log());
+    assert!(process.log().contains("is away"), "{}", process.log());
+}

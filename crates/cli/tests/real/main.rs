@@ -1,0 +1,22 @@
+//! Stories of real processes: the `annulet` binary, real sockets, redis-cli, telnet, redis-py.
+//!
+//! Each story starts a small cluster of its own and says in its name what the product promises. `scripts/test` installs
+//! the tools; nothing is skipped where one is missing.
+
+mod support;
+
+mod admin;
+mod any_node;
+mod crash;
+mod dev;
+mod drain_port;
+mod errors;
+mod identity;
+mod input;
+mod join;
+mod keyspace;
+mod leave;
+mod namenode_away;
+mod order;
+mod redis_py;
+mod wrap_around;
