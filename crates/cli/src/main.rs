@@ -19,7 +19,7 @@ use args::{Cli, Verb};
 use failure::{Failure, Outcome};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Threads for control work (heartbeats, hand-off control); clients are served by workers of their own.
 const CONTROL_THREADS: usize = 2;

@@ -241,6 +241,8 @@ impl Link<'_> {
                     .node
                     .configure(&config)
                     .map_err(|error| Ended::Broken(error.to_string()))?;
+                let entries: usize = dropped.iter().map(Detached::len).sum();
+                stats::add(&self.node.entries_dropped, entries as u64);
                 free(dropped);
                 let view = self.node.view();
                 self.node.handoff_sockets.retain(|target| view.knows(target));

@@ -1,4 +1,4 @@
-//! What a node does by itself: remove what has expired, and measure how busy it is.
+//! What a node does by itself: remove what has expired, pack what is left after a hand-over, measure how busy it is.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use annulet_net::clock;
 use annulet_ring::Slot;
-use annulet_store::UnixMillis;
+use annulet_store::{Detached, UnixMillis};
 
 use crate::node::Node;
 use crate::stats;
@@ -17,6 +17,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const ENTRIES_PER_SLOT_MAX: usize = 256;
 /// Slots that are looked at between two pauses for other work.
 const SLOTS_PER_TURN_MAX: usize = 256;
+/// Old places that are freed together while entries are packed; see `Entries::pack`.
+const PACKED_ENTRIES_MAX: usize = 8192;
+/// Packing is worth it when one entry was handed over for so many that are left, or more.
+const PACK_RATIO: u64 = 10;
 /// Rounds of expiry between two measurements.
 const ROUNDS_PER_MEASUREMENT: u32 = 10;
 
@@ -39,6 +43,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             node.stats.commands_per_second.store((total - commands) * 1000 / elapsed_ms, Relaxed);
             (commands, measured_at) = (total, now);
             measure(&node);
+            pack_if_worth_it(&node).await;
         }
     }
 }
@@ -72,4 +77,35 @@ fn measure(node: &Node) {
     node.stats.keys.store(keys, Relaxed);
     node.stats.used_bytes.store(bytes, Relaxed);
     node.stats.used_bytes_peak.fetch_max(bytes, Relaxed);
+}
+
+/// Gives memory back to the system after slots have been handed over, when no more are on their way.
+async fn pack_if_worth_it(node: &Arc<Node>) {
+    let (dropped, left) = (stats::get(&node.entries_dropped), stats::get(&node.stats.keys));
+    if dropped == 0 || dropped * PACK_RATIO < left || stats::get(&node.slots_leaving) > 0 {
+        return;
+    }
+    node.entries_dropped.store(0, Relaxed);
+    let packing = Arc::clone(node);
+    // It takes long and waits for nothing: not for a thread that serves others.
+    let packed = tokio::task::spawn_blocking(move || pack(&packing)).await;
+    if let Ok(entries) = packed {
+        tracing::info!(dropped, entries, "packed what is left after a hand-over");
+    }
+}
+
+fn pack(node: &Node) -> usize {
+    let (mut old, mut waiting, mut total) = (Vec::new(), 0, 0);
+    for slot in Slot::all() {
+        let detached = node.keyspace().lock(slot).entries().pack();
+        waiting += detached.len();
+        total += detached.len();
+        old.push(detached);
+        if waiting >= PACKED_ENTRIES_MAX {
+            old.clear();
+            waiting = 0;
+        }
+    }
+    drop::<Vec<Detached>>(old);
+    total
 }

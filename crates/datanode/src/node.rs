@@ -48,6 +48,8 @@ pub(crate) struct Node {
     changes: watch::Sender<u64>,
     /// Only one configuration is applied at a time.
     configuring: Mutex<()>,
+    /// Entries handed over since what is left was last packed.
+    pub(crate) entries_dropped: AtomicU64,
     /// Slots on their way in or out, for progress.
     pub(crate) slots_leaving: AtomicU64,
     pub(crate) slots_arriving: AtomicU64,
@@ -79,6 +81,7 @@ impl Node {
             view: ArcSwap::from_pointee(View::default()),
             changes: watch::Sender::new(0),
             configuring: Mutex::new(()),
+            entries_dropped: AtomicU64::new(0),
             slots_leaving: AtomicU64::new(0),
             slots_arriving: AtomicU64::new(0),
         }

@@ -25,6 +25,7 @@ mod keyspace;
 mod learn;
 mod ledger;
 mod log;
+mod pack;
 mod time;
 
 pub use copy::{CopyCursor, CopyProgress};

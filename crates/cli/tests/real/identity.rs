@@ -33,9 +33,7 @@ fn a_node_that_registers_twice_is_one_node() {
     let registration: Registration = serde_json::from_value(serde_json::json!({
         "protocol": PROTOCOL_VERSION,
         "cluster_id": topology["cluster_id"],
-        "id": field("id"), "incarnation": field("incarnation"),
-        "node": {"id": field("id"), "incarnation": field("incarnation")},
-        "client": field("client"), "cluster": field("cluster"), "peer": field("peer"), "drain": field("drain"),
+        "node": {"id": field("id"), "inc": field("incarnation")},
         "addresses": {"client": field("client"), "cluster": field("cluster"), "peer": field("peer"), "drain": field("drain")},
         "weight": field("weight"), "pid": field("pid"), "release": "test",
         "epoch_max": 1, "generation_max": topology["generation"], "version": 0,

@@ -104,18 +104,20 @@ fn empty_requests_and_lines_are_passed_over() {
 fn a_client_that_never_reads_does_not_hurt_others() {
     const VALUE_BYTES: usize = 1 << 20;
     const REQUESTS: usize = 400;
-    /// Unsent replies of one client may take 256 MiB; the rest is the node itself.
-    const RESIDENT_KIB_MAX: u64 = 450 << 10;
+    /// Unsent replies of each of the two may take 256 MiB, and as much again while they are passed on.
+    const RESIDENT_KIB_MAX: u64 = 1 << 20;
     let mut cluster = Cluster::start(2);
     let keys = key_of_each(&cluster);
     let port = cluster.ports()[0];
     let mut good = Client::connect(port);
     let mut never_read = Vec::new();
-    // One asks for a value of this node, one for a value of the other.
     for key in keys.values() {
         let value = vec![b'x'; VALUE_BYTES];
         assert_eq!(good.call(&[b"SET".as_slice(), key.as_bytes(), &value]), Value::ok());
-        let mut greedy = Client::connect(port);
+    }
+    // One asks for a value of this node, one for a value of the other.
+    for key in keys.values() {
+        let greedy = Client::connect(port);
         let requests: Vec<u8> = (0..REQUESTS).flat_map(|_| request(&["GET", key])).collect();
         greedy.socket().set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
         // The node may stop reading in the middle of it.
@@ -131,7 +133,8 @@ fn a_client_that_never_reads_does_not_hurt_others() {
     }
     for port in cluster.ports() {
         let resident = cluster.node(port).resident_kib();
-        assert!(resident < 2 * RESIDENT_KIB_MAX, "{resident} KiB on {port}");
+        eprintln!("{resident} KiB on {port}");
+        assert!(resident < RESIDENT_KIB_MAX, "{resident} KiB on {port}");
     }
     // Those who read after all get everything.
     let mut late = never_read.swap_remove(0);

@@ -113,7 +113,8 @@ fn after_a_join_the_source_holds_no_copy_and_gives_the_memory_back() {
     assert!((19_000..21_000).contains(&held), "{held} keys");
     let used_after = used_memory(&mut client);
     assert!(used_after < used * 6 / 10, "used memory {used} -> {used_after}");
-    wait::until("the resident memory has fallen by a quarter", Duration::from_secs(10), || {
+    let what = format!("the resident memory falls by a quarter from {resident} KiB");
+    wait::until(&what, Duration::from_secs(10), || {
         cluster.node(first).resident_kib() < resident * 3 / 4
     });
 }

@@ -81,8 +81,7 @@ fn annulet_drain_and_sigterm_move_everything_away_under_load() {
     terminated.signal(Signal::TERM);
     let exit = terminated.wait_for_exit(DRAIN_TIMEOUT);
     assert_eq!(exit.code(), Some(0), "{}", terminated.log());
-    let farewell = terminated.output();
-    assert!(farewell.contains("safe to stop"), "{farewell}");
+    assert!(terminated.log().contains("safe to stop"), "{}", terminated.log());
 
     cluster.settle();
     cluster.assert_fair();

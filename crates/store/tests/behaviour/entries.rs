@@ -179,3 +179,22 @@ fn detaching_takes_everything_and_ends_the_log() {
     assert_eq!(keyspace.due(UnixMillis(u64::MAX), annulet_ring::Slot::new(0).unwrap()), None);
     drop(detached);
 }
+
+#[test]
+fn packing_changes_nothing_that_can_be_seen() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    for number in 0..500 {
+        let value = vec![number as u8; number * 90];
+        let deadline = (number % 3 == 0).then_some(UnixMillis(1000 + number as u64));
+        entries.put(db(number as u8 % 16), &key(number), &value, deadline);
+    }
+    entries.append(DAWN, db(1), &key(1), b"more");
+    entries.start_log();
+    let before = contents(&entries);
+    let old = entries.pack();
+    assert!(old.len() > 100);
+    assert_eq!(contents(&entries), before);
+    assert_eq!(entries.log_bytes(), 0);
+}

@@ -118,7 +118,8 @@ impl Load {
         let workers = (0..WORKERS)
             .map(|number| {
                 let mut ports = ports.to_vec();
-                ports.rotate_left(number % ports.len());
+                let turns = number % ports.len();
+                ports.rotate_left(turns);
                 let worker = Worker::new(number, ports, disturbance);
                 let (stop, operations) = (Arc::clone(&stop), Arc::clone(&operations));
                 std::thread::spawn(move || worker.run(&stop, &operations))
