@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use annulet_net::clock;
@@ -94,18 +95,33 @@ async fn pack_if_worth_it(node: &Arc<Node>) {
     }
 }
 
-fn pack(node: &Node) -> usize {
-    let (mut old, mut waiting, mut total) = (Vec::new(), 0, 0);
-    for slot in Slot::all() {
-        let detached = node.keyspace().lock(slot).entries().pack();
-        waiting += detached.len();
-        total += detached.len();
-        old.push(detached);
-        if waiting >= PACKED_ENTRIES_MAX {
-            old.clear();
-            waiting = 0;
-        }
+fn pack(node: &Arc<Node>) -> usize {
+    let mut total = 0;
+    let mut from = Some(Slot::FIRST);
+    while let Some(first) = from {
+        // A thread of its own for each batch: a thread keeps places that it has freed for itself and would use them
+        // for the next entries, wherever in memory they are. It gives them back when it ends.
+        let packing = Arc::clone(node);
+        let batch = std::thread::Builder::new().name("annulet-pack".to_owned());
+        let packed = batch.spawn(move || pack_batch(&packing, first)).map(JoinHandle::join);
+        let Ok(Ok((entries, next))) = packed else { break };
+        total += entries;
+        from = next;
     }
-    drop::<Vec<Detached>>(old);
     total
+}
+
+/// Packs slots until enough old places wait to be freed; returns how many entries that were, and the next slot.
+fn pack_batch(node: &Node, first: Slot) -> (usize, Option<Slot>) {
+    let mut old: Vec<Detached> = Vec::new();
+    let mut entries = 0;
+    for slot in Slot::all().skip(first.index()) {
+        if entries >= PACKED_ENTRIES_MAX {
+            return (entries, Some(slot));
+        }
+        let detached = node.keyspace().lock(slot).entries().pack();
+        entries += detached.len();
+        old.push(detached);
+    }
+    (entries, None)
 }

@@ -119,7 +119,7 @@ fn memory(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
         "mem_aof_buffer",
     ];
     lines.same(&absent, 0);
-    lines.line("mem_allocator", "mimalloc");
+    lines.line("mem_allocator", "jemalloc");
     lines.same(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
 }
 
