@@ -137,7 +137,6 @@ impl ServerView<'_> {
         let (node, stats, view) = (self.node, &self.node.stats, self.node.view());
         let count = |counter| get(counter).to_string();
         vec![
-            ("annulet_node_id", node.me().id.to_string()),
             ("annulet_incarnation", node.me().inc.to_string()),
             ("annulet_cluster_id", node.cluster_id().cloned().unwrap_or_default()),
             ("annulet_namenode", node.config.namenode.clone()),

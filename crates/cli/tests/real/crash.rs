@@ -15,7 +15,7 @@ const HEAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[test]
 fn keys_of_a_killed_node_are_served_again_within_3_seconds_and_nothing_stale_is_read() {
-    let mut cluster = Cluster::start(3);
+    let mut cluster = Cluster::start_alone(3);
     let ports = cluster.ports();
     let (victim, stay) = (ports[1], [ports[0], ports[2]]);
     fill(ports[0], "k", 3000);

@@ -64,10 +64,10 @@ fn a_namenode_that_dies_and_comes_back_finds_its_nodes_and_watchers_and_moves_no
     assert_eq!(cluster.owners(), owners);
     // The same processes are members again, each once.
     assert_eq!(self::incarnations(&after), incarnations);
-    let nodes = cluster.ask("NODES");
-    let connected =
-        nodes.as_array().expect("nodes").iter().filter(|node| node["connected"] == true);
-    assert_eq!(connected.count(), 3, "{nodes}");
+    wait::until("every node is connected", Duration::from_secs(10), || {
+        let nodes = cluster.ask("NODES");
+        nodes.as_array().expect("nodes").iter().all(|node| node["connected"] == true)
+    });
 
     // Old watchers and new ones hear what happens next.
     let mut watcher = Client::connect(cluster.namenode_port());

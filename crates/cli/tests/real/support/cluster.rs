@@ -38,7 +38,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts a NameNode and so many DataNodes, and waits until the cluster is settled.
     pub(crate) fn start(nodes: u16) -> Self {
-        let block = Block::take();
+        Self::start_on(Block::take(), nodes)
+    }
+
+    /// The same for a story that measures time: no other cluster of these tests runs beside it.
+    pub(crate) fn start_alone(nodes: u16) -> Self {
+        Self::start_on(Block::take_all(), nodes)
+    }
+
+    fn start_on(block: Block, nodes: u16) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let formation = nodes.to_string();
         let namenode = start_namenode(&directory, block.base, &formation);

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use super::wait;
 
 /// Clusters that run at a time, over all test processes of this checkout: they need the processor.
 const CLUSTERS_AT_A_TIME: u16 = 2;
@@ -22,25 +24,32 @@ pub(crate) const NODES_MAX: u16 = 12;
 pub(crate) struct Block {
     pub(crate) base: u16,
     /// Locked until the cluster is gone, even when the test is killed.
-    _turn: File,
+    _turns: Vec<File>,
 }
 
 impl Block {
     /// Waits for a turn and finds ports that nobody uses.
     pub(crate) fn take() -> Self {
-        let deadline = Instant::now() + TURN_TIMEOUT;
-        loop {
-            for turn in 0..CLUSTERS_AT_A_TIME {
-                let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cluster-{turn}"));
-                let file = File::create(path).expect("a file in the target directory");
-                if file.try_lock().is_ok() {
-                    return Self { base: free_base(turn), _turn: file };
-                }
-            }
-            assert!(Instant::now() < deadline, "no turn within {TURN_TIMEOUT:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait::until_some("a turn", TURN_TIMEOUT, || {
+            (0..CLUSTERS_AT_A_TIME).find_map(|turn| {
+                let file = lock_file(turn);
+                file.try_lock().is_ok().then(|| Self { base: free_base(turn), _turns: vec![file] })
+            })
+        })
     }
+
+    /// Waits until no other cluster runs, for a story that measures time, and keeps others waiting.
+    pub(crate) fn take_all() -> Self {
+        // In one order, so that two who want all of them do not wait for each other.
+        let turns: Vec<File> = (0..CLUSTERS_AT_A_TIME).map(lock_file).collect();
+        turns.iter().for_each(|turn| turn.lock().expect("a turn"));
+        Self { base: free_base(0), _turns: turns }
+    }
+}
+
+fn lock_file(turn: u16) -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cluster-{turn}"));
+    File::create(path).expect("a file in the target directory")
 }
 
 /// Starts at another place each time, so that sockets of the last cluster do not matter.
