@@ -95,6 +95,8 @@ pub enum Event {
         attempt: Attempt,
         /// Who takes over.
         target: NodeRef,
+        /// The epoch at which the batch was put together; a slot that was decided about since then does not move.
+        epoch: Epoch,
     },
     /// The copy has caught up: no more writes.
     Freeze {
@@ -194,8 +196,8 @@ impl Slot {
     pub fn step(&mut self, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Config { epoch, mine, attempt } => self.configure(epoch, mine, attempt, effects),
-            Event::Move { attempt, target } => match self.state {
-                SlotState::Owner => {
+            Event::Move { attempt, target, epoch } => match self.state {
+                SlotState::Owner if epoch == self.epoch => {
                     self.state = SlotState::Copying { attempt, target };
                     effects.push(Effect::StartLog);
                 }
@@ -284,6 +286,8 @@ impl Slot {
             }
             _ => return effects.push(Effect::Refuse),
         }
+        // The source has heard of it, so it is decided: this node's own, later copy of that decision says nothing new.
+        self.epoch = epoch;
         self.state = SlotState::Learner { attempt, sealed: false };
     }
 }

@@ -38,6 +38,9 @@ pub struct Config {
     pub forward_timeout_ms: u64,
     /// How long SIGTERM waits for the drain, in seconds.
     pub drain_timeout_s: u64,
+    /// Other nodes live in this process (`annulet dev`), so that nobody may be told to stop it. Not in the file.
+    #[serde(skip)]
+    pub shares_process: bool,
 }
 
 impl Default for Config {
@@ -55,6 +58,7 @@ impl Default for Config {
             clients_max: 10_000,
             forward_timeout_ms: 5_000,
             drain_timeout_s: 30,
+            shares_process: false,
         }
     }
 }

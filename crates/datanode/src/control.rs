@@ -179,6 +179,12 @@ impl Link<'_> {
         let mut sequence = 0;
         let mut heard_at = clock::boot_millis();
         let ended = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
+        let wish = self.node.drain.borrow().wish();
+        if let Some(wish) = wish
+            && let Err(error) = send(&mut writer, &wish).await
+        {
+            return ended(&error);
+        }
         // What was in doubt when an earlier link broke is asked about first.
         for (attempt, slots) in self.node.doubts() {
             let slots = slots

@@ -1,6 +1,7 @@
 //! Leaving the cluster: the state of a drain, and the telnet port that starts one.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annulet_cluster::message::ToNameNode;
@@ -53,14 +54,21 @@ impl DrainState {
         }
     }
 
-    /// The NameNode has agreed. False: that was known.
+    /// The NameNode has agreed, perhaps to something else than before. False: that was known.
     pub(crate) fn leaving(&mut self, stay: bool) -> bool {
-        match self {
-            Self::Leaving { .. } | Self::Drained { .. } => false,
-            Self::Staying | Self::Asked { .. } | Self::Refused(_) => {
-                *self = Self::Leaving { stay };
-                true
-            }
+        let agreed = Self::Leaving { stay };
+        if *self == agreed || *self == (Self::Drained { stay: false }) {
+            return false;
+        }
+        *self = agreed;
+        true
+    }
+
+    /// What the NameNode has to be told again on a new link: it may not have heard it on the old one.
+    pub(crate) fn wish(&self) -> Option<ToNameNode> {
+        match *self {
+            Self::Asked { stay } | Self::Leaving { stay } => Some(ToNameNode::Leave { stay }),
+            Self::Staying | Self::Refused(_) | Self::Drained { .. } => None,
         }
     }
 }
@@ -152,12 +160,20 @@ async fn serve(node: &Node, mut stream: TcpStream) -> std::io::Result<()> {
 /// Drains the node with progress lines. True: it is done, and the connection is to be closed.
 async fn drain(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
     tracing::info!("drain asked for by the drain port");
+    node.farewells_due.fetch_add(1, Ordering::Relaxed);
+    let outcome = follow(node, stream).await;
+    node.farewells_due.fetch_sub(1, Ordering::Relaxed);
+    outcome
+}
+
+/// Asks for the drain and tells how it goes, to the last line.
+async fn follow(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
     let mut state = node.drain.subscribe();
     ask(node, false).await;
     let mut told = String::new();
     loop {
         let now = state.borrow_and_update().clone();
-        match now {
+        match &now {
             DrainState::Refused(reason) => {
                 say(stream, &format!("refused: {reason}")).await?;
                 return Ok(false);
@@ -169,7 +185,7 @@ async fn drain(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
             }
             DrainState::Staying | DrainState::Asked { .. } | DrainState::Leaving { .. } => {}
         }
-        let progress = status(node);
+        let progress = describe(node, &now);
         if progress != told {
             say(stream, &progress).await?;
             told = progress;
@@ -181,18 +197,25 @@ async fn drain(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
 
 /// The last line of a drain.
 pub(crate) fn farewell(node: &Node) -> String {
-    format!(
-        "drained: {} holds nothing any more; process {} is safe to stop",
-        node.me().id,
-        std::process::id()
-    )
+    let (id, pid) = (node.me().id, std::process::id());
+    match node.config.shares_process {
+        false => format!("drained: {id} holds nothing any more; process {pid} is safe to stop"),
+        true => format!(
+            "drained: {id} holds nothing any more and has left; process {pid} serves other nodes on"
+        ),
+    }
 }
 
 /// One line on how far the node is.
 pub(crate) fn status(node: &Node) -> String {
+    let state = node.drain.borrow().clone();
+    describe(node, &state)
+}
+
+fn describe(node: &Node, state: &DrainState) -> String {
     let (slots, (keys, _)) = (node.slots_owned(), node.served());
     let moving = stats::get(&node.slots_leaving);
-    match &*node.drain.borrow() {
+    match state {
         DrainState::Staying => format!("serving: {slots} slots, {keys} keys"),
         DrainState::Asked { .. } => "waiting for the NameNode's word".to_owned(),
         DrainState::Leaving { .. } => {

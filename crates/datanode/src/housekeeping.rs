@@ -44,7 +44,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             node.stats.commands_per_second.store((total - commands) * 1000 / elapsed_ms, Relaxed);
             (commands, measured_at) = (total, now);
             measure(&node);
-            pack_if_worth_it(&node).await;
+            pack_if_worth_it(&node);
         }
     }
 }
@@ -81,18 +81,18 @@ fn measure(node: &Node) {
 }
 
 /// Gives memory back to the system after slots have been handed over, when no more are on their way.
-async fn pack_if_worth_it(node: &Arc<Node>) {
+fn pack_if_worth_it(node: &Arc<Node>) {
     let (dropped, left) = (stats::get(&node.entries_dropped), stats::get(&node.stats.keys));
     if dropped == 0 || dropped * PACK_RATIO < left || stats::get(&node.slots_leaving) > 0 {
         return;
     }
     node.entries_dropped.store(0, Relaxed);
-    let packing = Arc::clone(node);
+    let node = Arc::clone(node);
     // It takes long and waits for nothing: not for a thread that serves others.
-    let packed = tokio::task::spawn_blocking(move || pack(&packing)).await;
-    if let Ok(entries) = packed {
+    tokio::task::spawn_blocking(move || {
+        let entries = pack(&node);
         tracing::info!(dropped, entries, "packed what is left after a hand-over");
-    }
+    });
 }
 
 fn pack(node: &Arc<Node>) -> usize {

@@ -15,6 +15,7 @@ mod config;
 mod control;
 mod drain;
 mod execute;
+mod fair;
 mod handoff;
 mod housekeeping;
 mod link;

@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) stop: watch::Sender<bool>,
     /// Connections that other nodes hold to this one.
     pub(crate) peers_inbound: AtomicUsize,
+    /// Drain connections that wait for the last line.
+    pub(crate) farewells_due: AtomicUsize,
     pub(crate) handoff_sockets: Sockets,
     identity: ArcSwap<NodeRef>,
     cluster: OnceLock<(ClusterId, Keyspace<SlotRole>)>,
@@ -75,6 +77,7 @@ impl Node {
             drain: watch::Sender::new(DrainState::default()),
             stop: watch::Sender::new(false),
             peers_inbound: AtomicUsize::new(0),
+            farewells_due: AtomicUsize::new(0),
             handoff_sockets: Sockets::default(),
             identity: ArcSwap::from_pointee(identity),
             cluster: OnceLock::new(),

@@ -73,6 +73,8 @@ pub struct DataNode {
     node: Arc<Node>,
     standing: watch::Receiver<Standing>,
     opened: watch::Receiver<Option<Result<(), String>>>,
+    /// The node has stopped, and nobody waits for it any more.
+    ended: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for DataNode {
@@ -108,8 +110,9 @@ impl DataNode {
             standing_seen.clone(),
             opened,
         ));
-        tokio::spawn(leave_when_drained(Arc::clone(&node)));
-        Ok(Self { node, standing: standing_seen, opened: opened_seen })
+        let (ended, ended_seen) = watch::channel(false);
+        tokio::spawn(leave_when_drained(Arc::clone(&node), ended));
+        Ok(Self { node, standing: standing_seen, opened: opened_seen, ended: ended_seen })
     }
 
     /// Waits until the client ports are open.
@@ -169,9 +172,8 @@ impl DataNode {
 
     /// Waits until the node has left the cluster and nothing needs it any more; says so in one line.
     pub async fn finished(&self) -> String {
-        let mut stop = self.node.stop.subscribe();
-        // The node holds the sender, so waiting cannot fail.
-        let _ = stop.wait_for(|stop| *stop).await;
+        // The sender is gone only when it has said so, or with the runtime.
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
         drain::farewell(&self.node)
     }
 
@@ -270,19 +272,34 @@ where
     });
 }
 
-/// Stops a drained node once the others have closed their links to it: what they had sent is answered by then.
-async fn leave_when_drained(node: Arc<Node>) {
+/// Stops a drained node once the others have closed their links to it, so that what they had sent is answered, and the
+/// last line has gone to those who wait for it. Its own clients then get the replies that are under way.
+async fn leave_when_drained(node: Arc<Node>, ended: watch::Sender<bool>) {
     let mut state = node.drain.subscribe();
-    if state.wait_for(|state| *state == DrainState::Drained { stay: false }).await.is_err() {
-        return;
+    let mut stop = node.stop.subscribe();
+    let drained = state.wait_for(|state| *state == DrainState::Drained { stay: false });
+    tokio::select! {
+        _ = drained => {}
+        _ = stop.wait_for(|stop| *stop) => {}
     }
-    let others_gone = async {
-        while node.peers_inbound.load(Ordering::Relaxed) > 0 {
+    node.handoff_sockets.retain(|_| false);
+    let others =
+        || node.peers_inbound.load(Ordering::Relaxed) + node.farewells_due.load(Ordering::Relaxed);
+    if !*node.stop.borrow() {
+        until_none(others).await;
+        tracing::info!("{}", drain::farewell(&node));
+        node.stop.send_replace(true);
+    }
+    until_none(|| node.clients.count()).await;
+    ended.send_replace(true);
+}
+
+/// Waits until nobody is left; those that have not gone after a while do not read, or have gone away themselves.
+async fn until_none(count: impl Fn() -> usize) {
+    let gone = async {
+        while count() > 0 {
             tokio::time::sleep(FAREWELL_INTERVAL).await;
         }
     };
-    // Those that have not closed by then have gone away themselves.
-    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, others_gone).await;
-    tracing::info!("{}", drain::farewell(&node));
-    node.stop.send_replace(true);
+    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, gone).await;
 }

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 /// Waits until something has changed. False: `deadline` (boot time in milliseconds) came first, or the node is gone.
 pub(crate) async fn for_change(changes: &mut watch::Receiver<u64>, deadline: u64) -> bool {
     match tokio::time::timeout(until(deadline), changes.changed()).await {
-        Ok(changed) => changed.is_ok(),
+        // Something changes all the time while slots move: the deadline holds all the same.
+        Ok(changed) => changed.is_ok() && clock::boot_millis() < deadline,
         Err(_) => false,
     }
 }

@@ -50,6 +50,7 @@ async fn serve(args: &DevArgs) -> Outcome {
             listen: format!("127.0.0.1:{port}"),
             namenode: namenode.clone(),
             threads: args.threads,
+            shares_process: true,
             ..annulet_datanode::Config::default()
         };
         nodes.push(

@@ -30,7 +30,7 @@ fn owner() -> Slot {
 fn a_slot_is_handed_over_and_the_source_keeps_nothing() {
     let mut slot = owner();
     assert_eq!(
-        step(&mut slot, Event::Move { attempt: attempt(1), target: target() }),
+        step(&mut slot, Event::Move { attempt: attempt(1), target: target(), epoch: Epoch(3) }),
         [Effect::StartLog]
     );
     assert_eq!((slot.access(false), slot.access(true)), (Access::Run, Access::Run));
@@ -62,7 +62,7 @@ fn doubt_ends_by_a_higher_epoch_and_by_nothing_else() {
 fn a_source_may_give_up_before_it_asked_and_serves_on() {
     for frozen in [false, true] {
         let mut slot = owner();
-        step(&mut slot, Event::Move { attempt: attempt(1), target: target() });
+        step(&mut slot, Event::Move { attempt: attempt(1), target: target(), epoch: Epoch(3) });
         if frozen {
             step(&mut slot, Event::Freeze { attempt: attempt(1) });
         }
@@ -99,7 +99,7 @@ fn a_half_copy_is_dropped_when_the_source_dies_and_the_target_inherits_the_slot(
 #[test]
 fn late_and_repeated_messages_of_an_old_attempt_change_nothing() {
     let mut slot = owner();
-    step(&mut slot, Event::Move { attempt: attempt(2), target: target() });
+    step(&mut slot, Event::Move { attempt: attempt(2), target: target(), epoch: Epoch(3) });
     let before = slot.clone();
     for late in [
         Event::Freeze { attempt: attempt(1) },
@@ -108,7 +108,7 @@ fn late_and_repeated_messages_of_an_old_attempt_change_nothing() {
         Event::Learn { attempt: attempt(1), epoch: Epoch(3) },
         Event::Seal { attempt: attempt(1) },
         Event::Forget { attempt: attempt(1) },
-        Event::Move { attempt: attempt(1), target: target() },
+        Event::Move { attempt: attempt(1), target: target(), epoch: Epoch(3) },
     ] {
         assert_eq!(step(&mut slot, late), [Effect::Refuse]);
         assert_eq!(slot, before);
@@ -137,4 +137,21 @@ fn nobody_learns_from_a_source_that_is_behind() {
         step(&mut slot, Event::Learn { attempt: attempt(1), epoch: Epoch(8) }),
         [Effect::Refuse]
     );
+}
+
+#[test]
+fn a_slot_that_was_decided_about_since_the_batch_was_made_does_not_move() {
+    let mut slot = owner();
+    step(&mut slot, config(4, true, None));
+    let late = Event::Move { attempt: attempt(1), target: target(), epoch: Epoch(3) };
+    assert_eq!(step(&mut slot, late), [Effect::Refuse]);
+    assert_eq!(slot.access(true), Access::Run);
+}
+
+#[test]
+fn a_learner_survives_the_decision_that_its_source_had_heard_first() {
+    let mut slot = Slot::new(Epoch(3), SlotState::None);
+    step(&mut slot, Event::Learn { attempt: attempt(1), epoch: Epoch(4) });
+    assert_eq!(step(&mut slot, config(4, false, None)), []);
+    assert_eq!(slot.state(), &SlotState::Learner { attempt: attempt(1), sealed: false });
 }

@@ -1,5 +1,6 @@
 //! The giving side of a hand-off: copy while the slots are served, freeze, let the NameNode decide.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use annulet_cluster::message::{Attempt, SlotsAtEpoch, ToNameNode};
 use annulet_cluster::slot::{Effect, Event, SlotState};
 use annulet_net::clock;
 use annulet_resp::{OwnedArgs, Progress, RequestParser, write_request};
-use annulet_ring::{NodeRef, Slot, SlotSet};
+use annulet_ring::{Epoch, NodeRef, Slot, SlotSet};
 use annulet_store::{CopyCursor, CopyProgress, Digest};
 use bytes::Buf;
 
@@ -63,12 +64,15 @@ impl Batch<'_> {
     /// Copies, freezes and waits for the target. On success all slots are in doubt.
     async fn hand_over(&mut self) -> Result<Vec<SlotsAtEpoch>, String> {
         let groups = self.groups();
-        let mut socket = self.connect().await?;
-        self.learn(&mut socket, &groups).await?;
+        let mut socket = self.connect(&groups).await?;
         let mut digests = vec![Digest::default(); self.slots.len()];
         let slots: Vec<Slot> = self.slots.iter().collect();
-        for (slot, digest) in slots.iter().zip(&mut digests) {
-            self.copy(&mut socket, *slot, digest).await?;
+        let epochs =
+            groups.iter().flat_map(|group| group.slots.iter().map(|slot| (slot, group.epoch)));
+        let epochs: BTreeMap<Slot, Epoch> = epochs.collect();
+        for (copied, (&slot, digest)) in slots.iter().zip(&mut digests).enumerate() {
+            let epoch = epochs.get(&slot).copied().unwrap_or_default();
+            self.copy(&mut socket, (slot, epoch), &slots[..copied], digest).await?;
         }
         self.catch_up(&mut socket, &slots, &mut digests).await?;
         self.frozen_at = clock::unix_micros();
@@ -105,9 +109,11 @@ impl Batch<'_> {
         groups
     }
 
-    /// A connection that an earlier batch has left, or a new one.
-    async fn connect(&self) -> Result<Socket, String> {
-        if let Some(socket) = self.node.handoff_sockets.take(&self.target) {
+    /// A connection on which the target is learning: one that an earlier batch has left, if it still works, or a new one.
+    async fn connect(&self, groups: &[SlotsAtEpoch]) -> Result<Socket, String> {
+        if let Some(mut socket) = self.node.handoff_sockets.take(&self.target)
+            && self.learn(&mut socket, groups).await.is_ok()
+        {
             return Ok(socket);
         }
         let view = self.node.view();
@@ -115,7 +121,10 @@ impl Batch<'_> {
         let member = member.ok_or("the target is not a member (any more)")?;
         let opened =
             tokio::time::timeout(STALL_TIMEOUT, open(self.node, member, Purpose::Handoff)).await;
-        opened.map_err(|_| format!("{} does not answer", member.addresses.peer))?
+        let mut socket =
+            opened.map_err(|_| format!("{} does not answer", member.addresses.peer))??;
+        self.learn(&mut socket, groups).await?;
+        Ok(socket)
     }
 
     async fn learn(&self, socket: &mut Socket, groups: &[SlotsAtEpoch]) -> Result<(), String> {
@@ -132,12 +141,13 @@ impl Batch<'_> {
     async fn copy(
         &mut self,
         socket: &mut Socket,
-        slot: Slot,
+        (slot, epoch): (Slot, Epoch),
+        copied: &[Slot],
         digest: &mut Digest,
     ) -> Result<(), String> {
-        let event = Event::Move { attempt: self.attempt, target: self.target.clone() };
+        let event = Event::Move { attempt: self.attempt, target: self.target.clone(), epoch };
         if !self.node.slot_event(slot, event) {
-            return Err(format!("this node does not own slot {slot}"));
+            return Err(format!("this node does not own slot {slot} as it did"));
         }
         let mut cursor = CopyCursor::default();
         let mut chunk = Vec::new();
@@ -147,10 +157,22 @@ impl Batch<'_> {
             send_data(socket, slot, &chunk, digest);
             if socket.output.len() >= OUTPUT_BYTES_MAX {
                 flush(socket).await?;
+                self.check_logs(copied)?;
             }
             if progress == CopyProgress::Done {
                 return Ok(());
             }
+        }
+    }
+
+    /// Gives up when what has changed in slots that are copied already grows without bound.
+    fn check_logs(&self, copied: &[Slot]) -> Result<(), String> {
+        let too_long = copied
+            .iter()
+            .find(|&&slot| self.node.keyspace().lock(slot).entries().log_bytes() > LOG_BYTES_MAX);
+        match too_long {
+            Some(slot) => Err(format!("slot {slot} changes faster than the target takes it")),
+            None => Ok(()),
         }
     }
 
@@ -234,11 +256,7 @@ impl Batch<'_> {
         let mut changes = self.node.changes();
         let (attempt, target) = (self.attempt, self.target.clone());
         // The control link takes it as soon as it is up; the receiver lives as long as the node.
-        let _ = self
-            .node
-            .control
-            .send(ToNameNode::Commit { attempt, target, slots: slots.clone() })
-            .await;
+        let _ = self.node.control.send(ToNameNode::Commit { attempt, target, slots }).await;
         let mut stop = self.node.stop.subscribe();
         loop {
             changes.mark_unchanged();
@@ -249,7 +267,7 @@ impl Batch<'_> {
                 _ = changes.changed() => {}
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep(QUERY_INTERVAL) => {
-                    let _ = self.node.control.try_send(ToNameNode::Query { attempt, slots: slots.clone() });
+                    let _ = self.node.control.try_send(ToNameNode::Query { attempt, slots: self.groups() });
                 }
             }
         }
@@ -288,13 +306,13 @@ impl Batch<'_> {
         }
         stats::add(&self.node.stats.moves_given_up, 1);
         tracing::info!(slots = %self.slots, %reason, "gave up handing over to {}; this node keeps the slots", self.target);
+        let abort = ToNameNode::Abort { attempt: self.attempt, reason };
+        let _ = self.node.control.send(abort).await;
         if let Some(mut socket) = self.socket.take() {
             write_request(&mut socket.output, [b"CANCEL".as_slice()]);
             // A target that does not hear it forgets the batch when the connection closes or the epoch rises.
             let _ = flush(&mut socket).await;
         }
-        let abort = ToNameNode::Abort { attempt: self.attempt, reason };
-        let _ = self.node.control.send(abort).await;
     }
 }
 
@@ -308,17 +326,16 @@ fn send_data(socket: &mut Socket, slot: Slot, effects: &[u8], digest: &mut Diges
     write_request(&mut socket.output, data);
 }
 
+/// Sends what is in the output, for as long as the target takes some of it now and then.
 async fn flush(socket: &mut Socket) -> Result<(), String> {
-    let sent = async {
-        socket.write_ready().map_err(|error| error.to_string())?;
-        while !socket.output.is_empty() {
-            socket.turn(false, 0).await.map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(STALL_TIMEOUT, sent)
-        .await
-        .map_err(|_| "the target takes nothing any more".to_owned())?
+    socket.write_ready().map_err(|error| error.to_string())?;
+    while !socket.output.is_empty() {
+        tokio::time::timeout(STALL_TIMEOUT, socket.turn(false, 0))
+            .await
+            .map_err(|_| "the target takes nothing any more".to_owned())?
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 /// Waits for one frame from the target, which has to be `verb`.

@@ -14,6 +14,7 @@ use bytes::{Buf, BytesMut};
 use tokio::sync::{Notify, oneshot};
 
 use super::wire::{self, Greeting, LIMITS, Outcome, Purpose};
+use crate::fair;
 use crate::node::Node;
 use crate::socket::{Socket, Turn};
 use crate::workers::Worker;
@@ -88,19 +89,24 @@ pub(crate) fn link_to(node: &Arc<Node>, worker: &Rc<Worker>, member: &MemberInfo
 }
 
 impl Link {
-    /// Sends a request that `encode` writes for the id it is given. The answer comes to the receiver; it always comes.
+    /// Sends a request that `encode` writes for the id it is given, if there is room for it within `budget`. The answer
+    /// comes to the receiver; without room it is [`Answer::Unsent`].
     pub(crate) async fn request(
         &self,
+        budget: Duration,
         encode: impl FnOnce(u64, &mut BytesMut),
     ) -> oneshot::Receiver<Answer> {
-        while self.is_full() {
-            self.room.notified().await;
-        }
         let (sender, receiver) = oneshot::channel();
+        let has_room = tokio::time::timeout(budget, self.wait_for_room()).await.is_ok();
         let mut state = self.state.borrow_mut();
-        if let Some(reason) = &state.broken {
+        let obstacle = match &state.broken {
+            Some(reason) => Some(reason.clone()),
+            None if has_room => None,
+            None => Some("it takes nothing any more".to_owned()),
+        };
+        if let Some(reason) = obstacle {
             // The receiver is at hand, so sending cannot fail.
-            let _ = sender.send(Answer::Unsent(reason.clone()));
+            let _ = sender.send(Answer::Unsent(reason));
             return receiver;
         }
         state.issued += 1;
@@ -111,19 +117,30 @@ impl Link {
         receiver
     }
 
+    async fn wait_for_room(&self) {
+        while self.is_full() {
+            self.room.notified().await;
+        }
+    }
+
     fn is_full(&self) -> bool {
-        let state = self.state.borrow();
+        let mut state = self.state.borrow_mut();
+        if state.pending.len() >= PENDING_REQUESTS_MAX {
+            // Those who asked may have stopped waiting.
+            state.pending.retain(|_, sender| !sender.is_closed());
+        }
         state.broken.is_none()
             && (state.output.len() >= OUTPUT_BYTES_MAX
                 || state.pending.len() >= PENDING_REQUESTS_MAX)
     }
 
     async fn run(&self, node: &Node, member: &MemberInfo) -> Result<(), String> {
+        let (mut changes, mut stop) = (node.changes(), node.stop.subscribe());
+        let me = node.me();
         let opened = tokio::time::timeout(OPEN_TIMEOUT, open(node, member, Purpose::Link)).await;
         let mut socket = opened.map_err(|_| format!("no answer within {OPEN_TIMEOUT:?}"))??;
         self.state.borrow_mut().open = true;
         let mut parser = RequestParser::new(LIMITS);
-        let mut changes = node.changes();
         let mut missing = 0;
         let mut retiring = false;
         loop {
@@ -132,6 +149,7 @@ impl Link {
                 self.room.notify_waiters();
                 socket.write_ready().map_err(|error| error.to_string())?;
             }
+            retiring |= *stop.borrow() || node.me() != me || !node.view().knows(&member.node);
             if retiring && self.state.borrow().pending.is_empty() {
                 return Ok(());
             }
@@ -142,11 +160,11 @@ impl Link {
                     if turn == Turn::Closed {
                         return Err("it closed the connection".to_owned());
                     }
+                    fair::turn().await;
                 }
                 () = self.wake.notified() => {}
-                changed = changes.changed(), if !retiring => {
-                    retiring = changed.is_err() || !node.view().knows(&member.node);
-                }
+                _ = changes.changed(), if !retiring => {}
+                _ = stop.changed(), if !retiring => {}
                 () = tokio::time::sleep(RETIRE_GRACE), if retiring => return Ok(()),
             }
         }
@@ -164,9 +182,10 @@ impl Link {
                     let (id, answer) = decode_answer(parser.args(&socket.input))
                         .ok_or("it sent a frame that is no answer")?;
                     socket.input.advance(length);
-                    let waiting = self.state.borrow_mut().pending.remove(&id);
                     // Whoever asked may have stopped waiting.
-                    let _ = waiting.ok_or("it answered what nobody asked")?.send(answer);
+                    if let Some(waiting) = self.state.borrow_mut().pending.remove(&id) {
+                        let _ = waiting.send(answer);
+                    }
                     self.room.notify_waiters();
                 }
             }

@@ -9,15 +9,16 @@ use std::time::Duration;
 use annulet_cluster::slot::Access;
 use annulet_commands::{Gather, Spec};
 use annulet_net::clock;
-use annulet_resp::{Args, Limits, OwnedArgs, Progress, Reply, RequestParser, Version};
-use annulet_ring::{SLOT_COUNT, SlotSet};
-use annulet_store::{Db, UnixMillis};
+use annulet_resp::{Args, Error, Limits, OwnedArgs, Progress, Reply, RequestParser, Version};
+use annulet_ring::SlotSet;
+use annulet_store::{Db, Detached, UnixMillis};
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::wire::{self, Forward, GatherRequest, Greeting, LIMITS, Outcome, Purpose};
 use crate::execute::{self, KeysCommand, Ran};
+use crate::fair;
 use crate::handoff;
 use crate::node::Node;
 use crate::session::order::Slots;
@@ -28,6 +29,12 @@ use crate::stats;
 const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Requests of one link that wait for a slot; it is not read beyond that.
 const WAITING_GROUPS_MAX: usize = 16 * 1024;
+/// Replies to one group of forwarded requests; the rest of the group is left to the next frame.
+const GROUP_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// One reply to a forwarded request: less than a frame may carry.
+const REPLY_BYTES_MAX: usize = 1000 * 1024 * 1024;
+/// How long the opener of a connection may take to say who it is.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for this node to have joined the cluster.
 const JOIN_TIMEOUT: Duration = Duration::from_millis(900);
 /// Slots of a cluster-wide command between two pauses for other work.
@@ -51,9 +58,19 @@ pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream) {
 }
 
 async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), String> {
-    let mut socket = Socket::new(stream);
+    let greeting =
+        tokio::time::timeout(GREETING_TIMEOUT, greeting(node, Socket::new(stream))).await;
+    match greeting.map_err(|_| format!("it said nothing within {GREETING_TIMEOUT:?}"))?? {
+        Some((socket, Purpose::Link)) => serve_link(node, socket).await,
+        Some((socket, Purpose::Handoff)) => handoff::target::serve(node, socket).await,
+        None => Ok(()),
+    }
+}
+
+/// Answers probes until the opener says what it wants; `None` when it closes the connection instead.
+async fn greeting(node: &Node, mut socket: Socket) -> Result<Option<(Socket, Purpose)>, String> {
     let mut parser = RequestParser::new(Limits::unauthenticated());
-    let purpose = loop {
+    loop {
         match parser.parse(&socket.input).map_err(|error| error.to_string())? {
             Progress::Request { length, .. } => {
                 let args = parser.args(&socket.input);
@@ -63,21 +80,16 @@ async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), String> {
                 let answered = answer_greeting(node, args, &mut socket.output);
                 socket.input.advance(length);
                 socket.write_ready().map_err(|error| error.to_string())?;
-                match answered? {
-                    Some(purpose) => break purpose,
-                    None => continue,
+                if let Some(purpose) = answered? {
+                    return Ok(Some((socket, purpose)));
                 }
             }
             Progress::Incomplete { missing_bytes_min } => {
                 if turn(node, &mut socket, missing_bytes_min).await? == Turn::Closed {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
-    };
-    match purpose {
-        Purpose::Link => serve_link(node, socket).await,
-        Purpose::Handoff => handoff::target::serve(node, socket).await,
     }
 }
 
@@ -145,6 +157,7 @@ async fn serve_link(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> 
         if !full {
             missing = take_requests(node, &mut socket, &mut parser, &answers)?;
         }
+        fair::turn().await;
         socket.output.unsplit(answers.ready.borrow_mut().split());
         socket.write_ready().map_err(|error| error.to_string())?;
         tokio::select! {
@@ -214,10 +227,10 @@ fn take_request(
             let spec = annulet_commands::resolve(request.as_args()).ok()?;
             let node = Arc::clone(node);
             spawn(answers, async move |answers| {
-                let (done, gather) = gather_here(&node, spec, db, request.as_args(), slots).await;
+                let here = gather_here(&node, spec, db, request.as_args(), &slots).await;
                 let mut result = Vec::new();
-                gather.encode(&mut result);
-                wire::encode_gathered(&mut answers.ready.borrow_mut(), id, &done, &result);
+                here.gather.encode(&mut result);
+                wire::encode_gathered(&mut answers.ready.borrow_mut(), id, &here.done, &result);
             });
         }
         b"PROBE" => {
@@ -248,6 +261,7 @@ struct Group {
     /// What the sender knew; less than that is no ground for saying no.
     topology: u64,
     replies: Vec<BytesMut>,
+    replies_bytes: usize,
 }
 
 enum Step {
@@ -263,7 +277,21 @@ impl Group {
             version: forward.version,
             topology: forward.topology,
             replies: Vec::new(),
+            replies_bytes: 0,
         }
+    }
+
+    /// Adds the reply to the next request; one that no frame can carry becomes an error.
+    fn reply(&mut self, mut out: BytesMut) {
+        if out.len() > REPLY_BYTES_MAX {
+            out = BytesMut::new();
+            let reason = format!(
+                "ERR the reply is larger than {REPLY_BYTES_MAX} bytes; ask for less at a time"
+            );
+            Reply::new(&mut out, self.version).error(&Error::Other(reason));
+        }
+        self.replies_bytes += out.len();
+        self.replies.push(out);
     }
 
     fn run(&mut self, node: &Node, requests: &[u8]) -> Step {
@@ -280,7 +308,7 @@ impl Group {
             let mut out = BytesMut::new();
             let mut reply = Reply::new(&mut out, self.version);
             match execute::run_keys(node, command, (self.db, now), args, &slots, &mut reply) {
-                Ran::Done(_) => self.replies.push(out),
+                Ran::Done(_) => self.reply(out),
                 Ran::Wait => return Step::Wait { done_bytes },
                 Ran::Elsewhere if node.view().version() < self.topology => {
                     return Step::Wait { done_bytes };
@@ -288,6 +316,10 @@ impl Group {
                 Ran::Elsewhere => return Step::Ended(Outcome::NotOwner),
             }
             done_bytes += length;
+            if self.replies_bytes >= GROUP_REPLY_BYTES_MAX {
+                // The sender sees that the others have no reply, and sends them again.
+                break;
+            }
         }
         Step::Ended(Outcome::Done)
     }
@@ -327,26 +359,43 @@ fn parse_one(request: &[u8]) -> Option<OwnedArgs> {
     }
 }
 
+/// What a cluster-wide command came to on this node.
+pub(crate) struct Gathered {
+    /// The slots it ran on.
+    pub(crate) done: SlotSet,
+    /// Slots that are frozen or in doubt here: it may run on them in a moment.
+    pub(crate) closed: SlotSet,
+    pub(crate) gather: Gather,
+}
+
 /// Runs a cluster-wide command on those of `slots` that this node may, with pauses for other work.
 pub(crate) async fn gather_here(
     node: &Node,
     spec: &Spec,
     db: Db,
     args: Args<'_>,
-    slots: SlotSet,
-) -> (SlotSet, Gather) {
-    let mut gather = Gather::new();
-    let mut done = SlotSet::new();
+    slots: &SlotSet,
+) -> Gathered {
+    let (mut done, mut closed, mut gather) = (SlotSet::new(), SlotSet::new(), Gather::new());
     let now = UnixMillis(clock::unix_millis());
     for (count, slot) in slots.iter().enumerate() {
-        if execute::run_slot(node, spec, (db, now), args, slot, &mut gather) == Access::Run {
-            done.insert(slot);
+        match execute::run_slot(node, spec, (db, now), args, slot, &mut gather) {
+            Access::Run => drop(done.insert(slot)),
+            Access::Wait => drop(closed.insert(slot)),
+            Access::Elsewhere => {}
         }
-        if count % SLOTS_PER_TURN == SLOTS_PER_TURN - 1 && count + 1 < SLOT_COUNT {
-            gather.garbage.clear();
+        if count % SLOTS_PER_TURN == SLOTS_PER_TURN - 1 {
+            free(std::mem::take(&mut gather.garbage));
             tokio::task::yield_now().await;
         }
     }
-    gather.garbage.clear();
-    (done, gather)
+    free(std::mem::take(&mut gather.garbage));
+    Gathered { done, closed, gather }
+}
+
+/// Frees what was taken out of the slots where no client waits for it.
+fn free(garbage: Vec<Detached>) {
+    if garbage.iter().any(|detached| !detached.is_empty()) {
+        tokio::task::spawn_blocking(move || drop(garbage));
+    }
 }

@@ -6,7 +6,7 @@
 //! | `PEER ok id incarnation` or `PEER refused reason` | answerer | the link is open, or why not |
 //! | `FWD id db resp budget-ms version requests` | opener | run these requests, in order, if all their slots are yours |
 //! | `RES id outcome reply...` | answerer | the replies of those that ran, and why the others did not |
-//! | `GATHER id db budget-ms slots request` | opener | run this on those of the slots that are yours |
+//! | `GATHER id db slots request` | opener | run this on those of the slots that are yours |
 //! | `GATHERED id slots result` | answerer | on which it ran, and what it gave |
 
 use annulet_cluster::message::{ClusterId, PROTOCOL_VERSION};

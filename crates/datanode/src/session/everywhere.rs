@@ -11,7 +11,7 @@ use annulet_ring::{NodeRef, SlotSet};
 use bytes::BytesMut;
 
 use super::shared::{Command, Shared};
-use crate::link::server::gather_here;
+use crate::link::server::{Gathered, gather_here};
 use crate::link::wire::GatherRequest;
 use crate::link::{Answer, link_to};
 use crate::wait;
@@ -24,6 +24,7 @@ const RETRY_PAUSE_MS: u64 = 5;
 /// Runs the command beside the connection's loop, which takes no other request until it has finished.
 pub(super) fn spawn(shared: &Rc<Shared>, command: Command) {
     shared.count(&command, true);
+    shared.everywhere.set(true);
     let shared = Rc::clone(shared);
     tokio::task::spawn_local(async move {
         match run(&shared, &command).await {
@@ -41,6 +42,7 @@ pub(super) fn spawn(shared: &Rc<Shared>, command: Command) {
             Err(error) => shared.fail(&command, &error),
         }
         shared.count(&command, false);
+        shared.everywhere.set(false);
         shared.wake.notify_one();
     });
 }
@@ -48,17 +50,20 @@ pub(super) fn spawn(shared: &Rc<Shared>, command: Command) {
 async fn run(shared: &Rc<Shared>, command: &Command) -> Result<Gather, Error> {
     let mut total = Gather::new();
     let mut todo = SlotSet::all();
-    if shared.mode == Mode::Cluster {
-        // Cluster clients ask every node and add up: this node answers for what it serves.
-        let (_, gather) =
-            gather_here(&shared.node, command.spec, command.db, command.args.as_args(), todo).await;
-        return Ok(gather);
-    }
     let deadline = clock::boot_millis() + TIMEOUT_MS;
     let mut changes = shared.node.changes();
     loop {
         changes.mark_unchanged();
-        round(shared, command, &mut todo, &mut total, deadline).await?;
+        match shared.mode {
+            Mode::Standalone => round(shared, command, &mut todo, &mut total, deadline).await?,
+            // Cluster clients ask every node and add up: this node answers for what it serves, once it knows that it
+            // does.
+            Mode::Cluster => {
+                let here = gather(shared, command, &todo).await;
+                total.merge(&here.gather);
+                todo = here.closed;
+            }
+        }
         if todo.is_empty() {
             return Ok(total);
         }
@@ -90,12 +95,11 @@ async fn round(
             GatherRequest { id, db: command.db, slots: slots.clone(), request: &request }
                 .encode(out);
         };
-        asked.push((link.request(write).await, slots));
+        asked.push((link.request(wait::until(deadline), write).await, slots));
     }
-    let (done, gather) =
-        gather_here(&shared.node, command.spec, command.db, command.args.as_args(), here).await;
-    todo.difference_with(&done);
-    total.merge(&gather);
+    let here = gather(shared, command, &here).await;
+    todo.difference_with(&here.done);
+    total.merge(&here.gather);
     for (answer, slots) in asked {
         match tokio::time::timeout(wait::until(deadline), answer).await {
             Ok(Ok(Answer::Gathered(done, result))) => {
@@ -115,6 +119,10 @@ async fn round(
         }
     }
     Ok(())
+}
+
+async fn gather(shared: &Shared, command: &Command, slots: &SlotSet) -> Gathered {
+    gather_here(&shared.node, command.spec, command.db, command.args.as_args(), slots).await
 }
 
 /// Whether running it twice is the same as running it once.

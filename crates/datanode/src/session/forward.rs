@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use annulet_cluster::slot::SlotState;
 use annulet_commands::Mode;
 use annulet_net::clock;
 use annulet_resp::{Error, Reply, write_request};
@@ -19,6 +20,10 @@ use crate::{stats, wait};
 
 /// How long to wait before an owner that could not be reached is tried again, unless the topology changes first.
 const RETRY_PAUSE_MS: u64 = 20;
+/// How long a cluster client is kept waiting before it is sent to where it may have come from (R11).
+const REDIRECT_PATIENCE_MS: u64 = 100;
+/// Requests that are sent to the owner together.
+const REQUESTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much longer than the owner may take the sender waits for its answer.
 pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(250);
 
@@ -53,7 +58,9 @@ impl Obstacle {
 /// Runs commands on one slot in their order and fills their places.
 pub(super) async fn run(shared: &Rc<Shared>, slot: Slot, commands: &[Command]) {
     let node = &shared.node;
-    let deadline = clock::boot_millis() + node.config.forward_timeout_ms;
+    // The first has waited longest.
+    let Some(deadline) = commands.first().map(|command| command.deadline) else { return };
+    let patience = clock::boot_millis() + REDIRECT_PATIENCE_MS;
     let mut changes = node.changes();
     let mut rest = commands;
     loop {
@@ -62,6 +69,13 @@ pub(super) async fn run(shared: &Rc<Shared>, slot: Slot, commands: &[Command]) {
         (rest, obstacle) = run_here(shared, slot, rest);
         let Some(first) = rest.first() else { return };
         let obstacle = match (obstacle, shared.mode) {
+            // The owner redirected the client to here, and this node has not heard of that yet.
+            (Ran::Elsewhere, Mode::Cluster)
+                if is_about_to_be_ours(shared, slot) && clock::boot_millis() < patience =>
+            {
+                wait::for_change(&mut changes, patience).await;
+                continue;
+            }
             (Ran::Elsewhere, Mode::Cluster) => match shared.owner(slot) {
                 Some(owner) => {
                     let error = Error::Moved { slot: slot.get(), address: owner.addresses.cluster };
@@ -89,6 +103,12 @@ pub(super) async fn run(shared: &Rc<Shared>, slot: Slot, commands: &[Command]) {
             return;
         }
     }
+}
+
+/// Whether a complete copy of the slot is here that only lacks the NameNode's word.
+fn is_about_to_be_ours(shared: &Shared, slot: Slot) -> bool {
+    let guard = shared.node.keyspace().lock(slot);
+    matches!(guard.companion().state(), SlotState::Learner { sealed: true, .. })
 }
 
 /// Waits for a reason to try again. False: the time is over.
@@ -140,21 +160,23 @@ async fn forward(
     let Some(owner) = shared.owner(slot) else { return Err((0, Obstacle::NoOwner)) };
     // Commands of one group may differ in database and version; what is sent together does not.
     let (db, version) = (commands[0].db, commands[0].version);
-    let alike = commands
-        .iter()
-        .take_while(|command| command.db == db && command.version == version)
-        .count();
-    let commands = &commands[..alike];
     let mut requests = BytesMut::new();
+    let mut sent = 0;
     for command in commands {
+        let alike = command.db == db && command.version == version;
+        if !alike || requests.len() >= REQUESTS_BYTES_MAX {
+            break;
+        }
         write_request(&mut requests, command.args.as_args().iter());
+        sent += 1;
     }
+    let commands = &commands[..sent];
     let budget = wait::until(deadline);
     let topology = shared.node.view().version();
     let link = link_to(&shared.node, &shared.worker, &owner);
     stats::add(&shared.node.stats.forwarded, commands.len() as u64);
     let exchange = async {
-        let answer = link.request(|id, out| {
+        let answer = link.request(budget, |id, out| {
             let budget_ms = budget.as_millis() as u64;
             Forward { id, db, version, budget_ms, topology, requests: &requests }.encode(out);
         });

@@ -9,6 +9,7 @@ mod split;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annulet_commands::{Mode, Run, Session, SessionContext, Spec};
 use annulet_net::clock;
@@ -19,6 +20,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
 use crate::execute::{self, KeysCommand, Ran};
+use crate::fair;
 use crate::node::Node;
 use crate::server_info::ServerView;
 use crate::socket::{Socket, Turn};
@@ -34,6 +36,8 @@ const WAITING_COMMANDS_MAX: usize = 1024;
 const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Replies that the client has not taken; it is not read beyond that.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The last replies of a connection that ends may stand still for so long.
+const LAST_REPLIES_TIMEOUT: Duration = Duration::from_secs(10);
 /// Batches after which other connections of the worker get their turn.
 const BATCHES_PER_TURN: usize = 16;
 
@@ -103,11 +107,13 @@ impl Connection {
             if more {
                 continue;
             }
-            let ending = self.session.closing || (self.finished_reading && !self.blocked);
-            if ending && self.shared.is_idle() {
+            let has_room = self.has_room();
+            let ending =
+                self.session.closing || (self.finished_reading && !self.blocked && has_room);
+            if ending && self.shared.is_idle() && self.socket.output.is_empty() {
                 break;
             }
-            let read = !self.blocked && !ending && !self.finished_reading && self.has_room();
+            let read = has_room && !self.blocked && !ending && !self.finished_reading;
             tokio::select! {
                 turn = self.socket.turn(read, self.missing) => match turn {
                     Ok(Turn::Moved) => self.tally.reads += 1,
@@ -116,8 +122,14 @@ impl Connection {
                     Err(_) => return,
                 },
                 () = self.shared.wake.notified() => {}
-                _ = stop.wait_for(|stop| *stop) => break,
+                // What is under way is answered; nothing more is taken.
+                _ = stop.wait_for(|stop| *stop), if !self.session.closing => {
+                    self.session.closing = true;
+                }
+                // A client that does not take its last replies has gone away.
+                () = tokio::time::sleep(LAST_REPLIES_TIMEOUT), if ending => return,
             }
+            fair::turn().await;
         }
         self.socket.finish().await;
     }
@@ -161,6 +173,10 @@ impl Connection {
         let mut input = std::mem::take(&mut self.socket.input);
         let mut parser = std::mem::replace(&mut self.parser, RequestParser::new(Limits::default()));
         while requests < BATCH_REQUESTS_MAX && !self.session.closing && self.has_room() {
+            if self.shared.everywhere.get() {
+                self.blocked = true;
+                break;
+            }
             match parser.parse(&input) {
                 Ok(Progress::Request { length, .. }) => {
                     let args = parser.args(&input);
@@ -289,13 +305,9 @@ impl Connection {
 
     fn waiting_command(&self, spec: &'static Spec, args: Args<'_>) -> Command {
         let (db, version) = (self.session.db, self.session.version);
-        Command {
-            place: self.shared.replies.borrow_mut().reserve(),
-            spec,
-            args: args.to_owned(),
-            db,
-            version,
-        }
+        let deadline = clock::boot_millis() + self.shared.node.config.forward_timeout_ms;
+        let place = self.shared.replies.borrow_mut().reserve();
+        Command { place, spec, args: args.to_owned(), db, version, deadline }
     }
 
     fn reply(&mut self, write: impl FnOnce(&mut Reply<'_>)) {

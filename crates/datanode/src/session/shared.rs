@@ -27,6 +27,8 @@ pub(super) struct Command {
     pub(super) args: OwnedArgs,
     pub(super) db: Db,
     pub(super) version: Version,
+    /// When it has waited long enough, in boot milliseconds.
+    pub(super) deadline: u64,
 }
 
 /// The state of one connection that outlives a single request.
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) replies: RefCell<Replies>,
     /// A waiting command has finished.
     pub(super) wake: Notify,
+    /// A command on the whole cluster is under way; nothing else of the connection runs beside it.
+    pub(super) everywhere: Cell<bool>,
     order: RefCell<Order<Command>>,
     /// Queued in this batch, to be started at its end, so that neighbours on one slot travel together.
     fresh: RefCell<Vec<Ticket>>,
@@ -52,6 +56,7 @@ impl Shared {
             mode,
             replies: RefCell::default(),
             wake: Notify::new(),
+            everywhere: Cell::new(false),
             order: RefCell::default(),
             fresh: RefCell::default(),
             waiting: Cell::new(0),

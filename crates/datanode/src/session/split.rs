@@ -39,7 +39,7 @@ async fn run_parts(shared: &Rc<Shared>, command: &Command) -> Result<Merged, Err
     let keys = command.spec.keys.positions(command.args.as_args().len()).len();
     let mut merged = Merged::new(command, keys);
     let mut todo: KeyIndices = (0..keys).collect();
-    let deadline = clock::boot_millis() + shared.node.config.forward_timeout_ms;
+    let deadline = command.deadline;
     let mut changes = shared.node.changes();
     loop {
         changes.mark_unchanged();
@@ -47,8 +47,22 @@ async fn run_parts(shared: &Rc<Shared>, command: &Command) -> Result<Merged, Err
         todo = left;
         let Some(&first) = todo.first() else { return Ok(merged) };
         if !forward::pause(&mut changes, &obstacle, deadline).await {
-            return Err(obstacle.error(slot_of_key(command, first)));
+            let error = obstacle.error(slot_of_key(command, first));
+            return Err(match command.spec.is_write() && todo.len() < keys {
+                // The error of the rest says that it did not run, which is not true of the whole.
+                true => partly(keys - todo.len(), keys),
+                false => error,
+            });
         }
+    }
+}
+
+/// What a client is told of a write that ran for some of its keys only.
+fn partly(ran: usize, keys: usize) -> Error {
+    Error::Indeterminate {
+        reason: format!(
+            "The command ran for {ran} of its {keys} keys; the owners of the others cannot be reached"
+        ),
     }
 }
 
@@ -140,14 +154,15 @@ async fn send(
     let mut requests = BytesMut::new();
     write_request(&mut requests, part(command, keys).as_args().iter());
     let (db, version) = (command.db, command.version);
-    let budget_ms = wait::until(deadline).as_millis() as u64;
+    let budget = wait::until(deadline);
     let topology = shared.node.view().version();
     stats::add(&shared.node.stats.forwarded, 1);
     let link = link_to(&shared.node, &shared.worker, member);
     let write = |id, out: &mut BytesMut| {
+        let budget_ms = budget.as_millis() as u64;
         Forward { id, db, version, budget_ms, topology, requests: &requests }.encode(out);
     };
-    link.request(write).await
+    link.request(budget, write).await
 }
 
 fn run_here(shared: &Shared, command: &Command, keys: &[usize]) -> Option<BytesMut> {
