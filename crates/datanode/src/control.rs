@@ -56,17 +56,13 @@ enum Ended {
 }
 
 /// Keeps the link up until the node leaves or stops.
-pub(crate) async fn run(
-    node: Arc<Node>,
-    mut queue: mpsc::Receiver<ToNameNode>,
-    standing: watch::Sender<Standing>,
-) {
+pub(crate) async fn run(node: Arc<Node>, mut queue: mpsc::Receiver<ToNameNode>) {
+    let standing = &node.standing;
     let mut backoff = Backoff::new(RETRY_FIRST_MS, RETRY_MAX_MS);
     let mut stop = node.stop.subscribe();
     let mut told = String::new();
     loop {
-        let link =
-            Link { node: &node, queue: &mut queue, standing: &standing, backoff: &mut backoff };
+        let link = Link { node: &node, queue: &mut queue, standing, backoff: &mut backoff };
         let ended = tokio::select! {
             ended = link.run() => ended,
             _ = stop.wait_for(|stop| *stop) => return,

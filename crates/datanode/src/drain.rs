@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::control::Standing;
 use crate::node::Node;
 use crate::stats;
 
@@ -169,6 +170,12 @@ async fn drain(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
 /// Asks for the drain and tells how it goes, to the last line.
 async fn follow(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
     let mut state = node.drain.subscribe();
+    if *node.standing.borrow() != Standing::Linked {
+        let namenode = &node.config.namenode;
+        let reason = "and nobody else can place this node's slots; try again when it is back";
+        say(stream, &format!("refused: the NameNode at {namenode} is away, {reason}")).await?;
+        return Ok(false);
+    }
     ask(node, false).await;
     let mut told = String::new();
     loop {

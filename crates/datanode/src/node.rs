@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clients::Clients;
 use crate::config::{Config, Resolved};
+use crate::control::Standing;
 use crate::drain::DrainState;
 use crate::handoff::Sockets;
 use crate::stats::Stats;
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) drain: watch::Sender<DrainState>,
     /// Set once: everything that serves ends.
     pub(crate) stop: watch::Sender<bool>,
+    /// How the node stands with its NameNode.
+    pub(crate) standing: watch::Sender<Standing>,
     /// Connections that other nodes hold to this one.
     pub(crate) peers_inbound: AtomicUsize,
     /// Drain connections that wait for the last line.
@@ -76,6 +79,7 @@ impl Node {
             control,
             drain: watch::Sender::new(DrainState::default()),
             stop: watch::Sender::new(false),
+            standing: watch::Sender::new(Standing::New),
             peers_inbound: AtomicUsize::new(0),
             farewells_due: AtomicUsize::new(0),
             handoff_sockets: Sockets::default(),

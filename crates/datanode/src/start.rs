@@ -71,7 +71,6 @@ pub enum DrainError {
 /// A running DataNode.
 pub struct DataNode {
     node: Arc<Node>,
-    standing: watch::Receiver<Standing>,
     opened: watch::Receiver<Option<Result<(), String>>>,
     /// The node has stopped, and nobody waits for it any more.
     ended: watch::Receiver<bool>,
@@ -101,18 +100,13 @@ impl DataNode {
         let (control, queue) = mpsc::channel(CONTROL_QUEUE_MESSAGES_MAX);
         let node = Arc::new(Node::new(config, resolved, workers, control));
         accept(&node, peer, |node, _, stream| link::server::serve(node, stream));
-        let (standing, standing_seen) = watch::channel(Standing::New);
+        let standing = node.standing.subscribe();
         let (opened, opened_seen) = watch::channel(None);
-        tokio::spawn(control::run(Arc::clone(&node), queue, standing));
-        tokio::spawn(open(
-            Arc::clone(&node),
-            [client, cluster, drain],
-            standing_seen.clone(),
-            opened,
-        ));
+        tokio::spawn(control::run(Arc::clone(&node), queue));
+        tokio::spawn(open(Arc::clone(&node), [client, cluster, drain], standing, opened));
         let (ended, ended_seen) = watch::channel(false);
         tokio::spawn(leave_when_drained(Arc::clone(&node), ended));
-        Ok(Self { node, standing: standing_seen, opened: opened_seen, ended: ended_seen })
+        Ok(Self { node, opened: opened_seen, ended: ended_seen })
     }
 
     /// Waits until the client ports are open.
@@ -139,7 +133,7 @@ impl DataNode {
     /// When the NameNode refuses or is away, or the time is over; the node serves on.
     pub async fn drain(&self, stay: bool, timeout: Option<Duration>) -> Result<(), DrainError> {
         let away = || DrainError::NameNodeAway { namenode: self.node.config.namenode.clone() };
-        if *self.standing.borrow() != Standing::Linked {
+        if *self.node.standing.borrow() != Standing::Linked {
             return Err(away());
         }
         drain::ask(&self.node, stay).await;
@@ -149,7 +143,7 @@ impl DataNode {
             None => ended.await,
             Some(timeout) => match tokio::time::timeout(timeout, ended).await {
                 Ok(ended) => ended,
-                Err(_) if *self.standing.borrow() != Standing::Linked => return Err(away()),
+                Err(_) if *self.node.standing.borrow() != Standing::Linked => return Err(away()),
                 Err(_) => {
                     return Err(DrainError::Timeout {
                         left: drain::status(&self.node),

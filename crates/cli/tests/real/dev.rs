@@ -70,7 +70,8 @@ fn a_drain_in_dev_stops_that_node_and_not_the_process() {
     }
     let mut telnet = Telnet::open(first + 2 + DRAIN);
     telnet.type_line("k");
-    telnet.wait_for("safe to stop", Duration::from_secs(20));
+    let last = telnet.wait_for("drained:", Duration::from_secs(20));
+    assert!(!last.contains("safe to stop"), "the process has other nodes: {last}");
     telnet.wait_for_close(Duration::from_secs(5));
     wait::until("the node's port is closed", Duration::from_secs(5), || {
         redis_cli(first + 2, &["PING"]).contains("refused")

@@ -98,7 +98,7 @@ fn after_a_join_the_source_holds_no_copy_and_gives_the_memory_back() {
     let mut cluster = Cluster::start(1);
     let first = cluster.ports()[0];
     let mut client = Client::connect(first);
-    let value = "x".repeat(2000);
+    let value = "x".repeat(4000);
     let keys: Vec<String> = (0..KEYS).map(|number| format!("k:{number}")).collect();
     for some in keys.chunks(500) {
         let sets: Vec<Vec<&str>> = some.iter().map(|key| vec!["SET", key, &value]).collect();

@@ -16,6 +16,7 @@ mod input;
 mod join;
 mod keyspace;
 mod leave;
+mod moves;
 mod namenode_away;
 mod order;
 mod redis_py;

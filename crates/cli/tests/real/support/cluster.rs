@@ -181,6 +181,16 @@ impl Cluster {
         assert!(most <= least.map(|least| least + 1).as_ref(), "{shares:?}");
     }
 
+    /// No plain port counts or lists a key.
+    #[track_caller]
+    pub(crate) fn assert_no_keys(&self) {
+        for port in self.ports() {
+            let mut client = Client::connect(port);
+            assert_eq!(client.call(&["DBSIZE"]), Value::Integer(0), "DBSIZE on {port}");
+            assert_eq!(client.call(&["KEYS", "*"]), Value::Array(Vec::new()), "KEYS on {port}");
+        }
+    }
+
     /// Every plain port counts `keys` keys and lists each once; the cluster ports add up to them, and no node holds a
     /// key of a slot that is not its own. In the database that the connections are in (0).
     #[track_caller]

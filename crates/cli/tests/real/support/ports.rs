@@ -54,9 +54,9 @@ fn lock_file(turn: u16) -> File {
 
 /// Starts at another place each time, so that sockets of the last cluster do not matter.
 fn free_base(turn: u16) -> u16 {
-    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     let choices = PORTS_PER_TURN - BLOCK_PORTS;
-    let first = (nanos.subsec_nanos() / 1000 + std::process::id() * 7) % u32::from(choices);
+    let first = (time.subsec_micros() + std::process::id() * 7) % u32::from(choices);
     let base = |step: u16| {
         let offset = (first + u32::from(step) * u32::from(NODES_MAX + 1)) % u32::from(choices);
         FIRST_PORT + turn * PORTS_PER_TURN + offset as u16

@@ -121,14 +121,14 @@ impl Key {
 
     /// What to do next with this key; `number` is unique in its connection.
     pub(super) fn choose(&self, chance: u64, number: u64) -> Operation {
-        if chance % 3 == 0 || self.contents.len() > CONTENTS_MAX {
+        if chance.is_multiple_of(3) || self.contents.len() > CONTENTS_MAX {
             return Operation::Get;
         }
         match self.kind {
             Kind::Register => {
                 let mut value = [&self.name, format!("#{number} ").as_bytes()].concat();
                 value.resize(64, b'x');
-                Operation::Set { value, expires: chance % 5 == 0 }
+                Operation::Set { value, expires: chance.is_multiple_of(5) }
             }
             Kind::Counter => Operation::Increment,
             Kind::Log => Operation::Append { suffix: format!("#{number}").into_bytes() },
@@ -209,5 +209,86 @@ impl Key {
             true => Ok(()),
             false => Err(format!("{self}: PTTL answered {answer}, expected {possible:?}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key that holds what these operations left in it.
+    fn key(number: usize, operations: &[Operation]) -> Key {
+        let mut key = Key::new(0, number);
+        for operation in operations {
+            let reply = operation.apply(&key.contents[0]).1;
+            assert_eq!(key.judge(operation, &reply, Instant::now()), Verdict::Right);
+        }
+        key
+    }
+
+    fn set(value: &str, expires: bool) -> Operation {
+        Operation::Set { value: value.into(), expires }
+    }
+
+    fn append(suffix: &str) -> Operation {
+        Operation::Append { suffix: suffix.into() }
+    }
+
+    fn read(key: &mut Key, value: &str) -> Verdict {
+        key.judge(&Operation::Get, &Value::bulk(value), Instant::now())
+    }
+
+    #[test]
+    fn stale_foreign_and_vanished_values_are_noticed() {
+        let mut register = key(0, &[set("old", false), set("new", false)]);
+        assert_eq!(read(&mut register, "new"), Verdict::Right);
+        assert_eq!(read(&mut register, "old"), Verdict::Wrong);
+        let mut register = key(0, &[set("mine", false)]);
+        assert_eq!(read(&mut register, "another's"), Verdict::Wrong);
+        let mut register = key(0, &[set("mine", false)]);
+        let now = Instant::now();
+        assert_eq!(register.judge(&Operation::Get, &Value::Null, now), Verdict::Vanished);
+        assert_eq!(register.judge(&Operation::Get, &Value::Null, now), Verdict::Right);
+        assert_eq!(read(&mut register, "mine"), Verdict::Wrong);
+    }
+
+    #[test]
+    fn writes_that_are_lost_doubled_or_out_of_order_are_noticed() {
+        let mut log = key(3, &[append("#1"), append("#22")]);
+        assert_eq!(read(&mut log, "#22#1"), Verdict::Wrong);
+        let mut log = key(3, &[append("#1"), append("#22")]);
+        assert_eq!(log.judge(&append("#3"), &Value::Integer(4), Instant::now()), Verdict::Wrong);
+        let mut counter = key(2, &[Operation::Increment, Operation::Increment]);
+        let next = |counter: &mut Key, reply| {
+            counter.judge(&Operation::Increment, &Value::Integer(reply), Instant::now())
+        };
+        assert_eq!(next(&mut counter, 2), Verdict::Wrong);
+        let mut counter = key(2, &[Operation::Increment, Operation::Increment]);
+        assert_eq!(next(&mut counter, 4), Verdict::Wrong);
+        let mut counter = key(2, &[Operation::Increment, Operation::Increment]);
+        assert_eq!(next(&mut counter, 3), Verdict::Right);
+    }
+
+    #[test]
+    fn a_write_whose_fate_is_unknown_may_show_or_not_and_then_stays_so() {
+        for seen in ["old", "new"] {
+            let mut register = key(0, &[set("old", false)]);
+            register.is_in_doubt(&set("new", false));
+            assert_eq!(read(&mut register, seen), Verdict::Right);
+            let other = if seen == "old" { "new" } else { "old" };
+            assert_eq!(read(&mut register, other), Verdict::Wrong);
+        }
+    }
+
+    #[test]
+    fn a_lost_or_shortened_time_to_live_is_noticed() {
+        let register = key(0, &[set("v", true)]);
+        assert!(register.judge_expiry(&Value::Integer(3_600_000)).is_ok());
+        assert!(register.judge_expiry(&Value::Integer(-1)).is_err());
+        assert!(register.judge_expiry(&Value::Integer(3_598_000)).is_err());
+        assert!(register.judge_expiry(&Value::Integer(3_601_000)).is_err());
+        let register = key(0, &[set("v", true), set("w", false)]);
+        assert!(register.judge_expiry(&Value::Integer(-1)).is_ok());
+        assert!(register.judge_expiry(&Value::Integer(3_600_000)).is_err());
     }
 }
