@@ -256,7 +256,9 @@ mod tests {
     fn owners_beyond_the_index_range_are_compacted_and_not_mixed_up() {
         let mut view =
             View::default().apply(&config(None, 1, "0-16383", 1, Some("first"))).expect("whole");
-        for n in 0..70_000_u64 {
+        // As if so many had owned a slot since the node started.
+        view.owners.extend((0..65_500).map(|n| node(&format!("earlier{n}"))));
+        for n in 0..100_u64 {
             let next = node(&format!("n{n}"));
             let index = view.intern(&next);
             view.slots[7] = Entry { epoch: Epoch(n), owner: Some(index) };

@@ -11,7 +11,7 @@ use crate::output::print;
 use crate::signals::StopSignals;
 
 /// A drained node waits so long for others to let go of it.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(3);
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &DatanodeArgs) -> Outcome {
     let config: Config = settings(args)?;
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &DatanodeArgs) -> Outcome {
     }
     print(&banner(&node))?;
     tokio::select! {
-        _ = node.finished() => Ok(()),
+        farewell = node.finished() => print(&farewell),
         signal = signals.next() => {
             let seconds = drain_timeout.as_secs();
             tracing::info!("{signal}: draining for at most {seconds} s; once more stops at once");
@@ -69,13 +69,15 @@ fn start_failure(error: StartError) -> Failure {
     }
 }
 
-/// Drains and waits for the last farewell, which the node logs; says what was left behind if anything was.
+/// Drains and prints the last line; says what was left behind if anything was.
 async fn leave(node: &DataNode, timeout: Duration) -> Outcome {
     match node.drain(false, Some(timeout)).await {
         Ok(()) => {
             // One that was drained before and stayed up has nobody left to wait for.
-            let _ = tokio::time::timeout(FAREWELL_TIMEOUT, node.finished()).await;
-            Ok(())
+            match tokio::time::timeout(FAREWELL_TIMEOUT, node.finished()).await {
+                Ok(farewell) => print(&farewell),
+                Err(_) => Ok(()),
+            }
         }
         Err(error @ DrainError::Timeout { .. }) => {
             Err(Failure::Failed(format!("stopped, left behind: {error}")))

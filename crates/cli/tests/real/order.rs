@@ -75,3 +75,30 @@ fn pipelines_of_writes_on_the_same_keys_stay_in_order_while_the_keys_move() {
         writers.iter().for_each(|writer| writer.check(port));
     }
 }
+
+#[test]
+fn what_is_sent_behind_a_command_on_the_whole_cluster_runs_after_it() {
+    let cluster = Cluster::start(2);
+    for port in cluster.ports() {
+        let mut client = Client::connect(port);
+        for round in 0..20 {
+            let value = format!("value {round}");
+            let requests: [&[&str]; 6] = [
+                &["SET", "old", "x"],
+                &["FLUSHALL"],
+                &["MSET", "a", &value, "b", &value, "c", &value],
+                &["DBSIZE"],
+                &["DEL", "b"],
+                &["GET", "a"],
+            ];
+            let requests: Vec<Vec<String>> = requests
+                .iter()
+                .map(|request| request.iter().map(|&arg| arg.to_owned()).collect())
+                .collect();
+            let replies = client.pipeline(&requests);
+            assert_eq!(replies[3], Value::Integer(3), "on port {port}");
+            assert_eq!(replies[4], Value::Integer(1), "on port {port}");
+            assert_eq!(replies[5], Value::bulk(&value), "on port {port}");
+        }
+    }
+}

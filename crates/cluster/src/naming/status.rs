@@ -178,6 +178,11 @@ impl Naming {
         }
         for member in self.members.values() {
             let id = &member.info.node.id;
+            if member.link.is_none() {
+                reasons.push(format!(
+                    "{id} has no link to this NameNode, so that nothing can move to or from it"
+                ));
+            }
             match member.info.state {
                 MemberState::Joining => reasons.push(format!("{id} is joining")),
                 MemberState::Draining => {
