@@ -81,7 +81,10 @@ impl Watched {
 async fn nodes_join_and_leave_and_every_watcher_follows() {
     let (_name_node, address) = start(Box::new(MemoryStore::default())).await;
     let (mut nodes, mut client) = three(&address).await;
-    assert!(nodes.iter().all(|node| node.owned().abs_diff(SLOT_COUNT / 3) <= 1));
+    eventually("all have heard of their thirds", async || {
+        nodes.iter().all(|node| node.owned().abs_diff(SLOT_COUNT / 3) <= 1)
+    })
+    .await;
 
     let mut watchers = Vec::new();
     for _ in 0..50 {
@@ -91,7 +94,10 @@ async fn nodes_join_and_leave_and_every_watcher_follows() {
     }
     nodes.push(FakeNode::start(&address, "d", ANY).await);
     settled(&mut client, 4).await;
-    assert!(nodes.iter().all(|node| node.owned() == SLOT_COUNT / 4));
+    eventually("all have heard of their quarters", async || {
+        nodes.iter().all(|node| node.owned() == SLOT_COUNT / 4)
+    })
+    .await;
     assert!(nodes[3].seen.lock().unwrap().moves == 0, "a newcomer gives nothing");
 
     assert_eq!(client.call(&["DRAIN", "b"]).await.text(), "OK");
@@ -101,7 +107,7 @@ async fn nodes_join_and_leave_and_every_watcher_follows() {
         Some(ToNode::Leaving { refused: None, stay: false })
     );
     settled(&mut client, 3).await;
-    assert_eq!(nodes[1].owned(), 0);
+    eventually("it has heard that it owns nothing", async || nodes[1].owned() == 0).await;
     for watcher in watchers {
         watcher.await.expect("it saw everything, in order");
     }
@@ -311,7 +317,10 @@ async fn while_the_disk_is_full_nothing_is_decided_and_the_topology_is_still_tol
     full.store(false, Ordering::SeqCst);
     settled(&mut client, 4).await;
     assert!(client.call(&["INFO"]).await.text().contains("degraded:0"));
-    assert_eq!(newcomer.owned(), SLOT_COUNT / 4);
+    eventually("the newcomer has heard of its quarter", async || {
+        newcomer.owned() == SLOT_COUNT / 4
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
