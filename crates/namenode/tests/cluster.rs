@@ -37,6 +37,10 @@ async fn three(address: &str) -> (Vec<FakeNode>, Client) {
     }
     let mut client = Client::connect(address).await;
     settled(&mut client, 3).await;
+    eventually("all have heard of their thirds", async || {
+        nodes.iter().all(|node| node.owned().abs_diff(SLOT_COUNT / 3) <= 1)
+    })
+    .await;
     (nodes, client)
 }
 
@@ -81,10 +85,6 @@ impl Watched {
 async fn nodes_join_and_leave_and_every_watcher_follows() {
     let (_name_node, address) = start(Box::new(MemoryStore::default())).await;
     let (mut nodes, mut client) = three(&address).await;
-    eventually("all have heard of their thirds", async || {
-        nodes.iter().all(|node| node.owned().abs_diff(SLOT_COUNT / 3) <= 1)
-    })
-    .await;
 
     let mut watchers = Vec::new();
     for _ in 0..50 {
