@@ -8,7 +8,7 @@ pub fn u64() -> u64 {
     getrandom::u64().expect("the operating system gives random bytes")
 }
 
-/// 128 random bits. Panics as [`u64`] does.
+/// 128 random bits. Panics as [`u64()`] does.
 pub fn u128() -> u128 {
     (u128::from(u64()) << 64) | u128::from(u64())
 }
