@@ -1,7 +1,10 @@
 //! The arguments of one request, as a view into its bytes or together with them.
 
-use std::ops::Index;
-use std::{fmt, slice};
+use std::fmt;
+use std::ops::{Index, Range};
+use std::sync::Arc;
+
+use crate::large::SharedArg;
 
 /// Where one argument lies in the bytes of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +20,7 @@ impl Span {
         Self { start: start as u32, end: end as u32 }
     }
 
-    fn of(self, bytes: &[u8]) -> &[u8] {
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start as usize..self.end as usize]
     }
 }
@@ -27,11 +30,17 @@ impl Span {
 pub struct Args<'a> {
     bytes: &'a [u8],
     spans: &'a [Span],
+    /// The argument that does not lie in `bytes`.
+    apart: Option<&'a SharedArg>,
 }
 
 impl<'a> Args<'a> {
     pub(crate) fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
-        Self { bytes, spans }
+        Self { bytes, spans, apart: None }
+    }
+
+    pub(crate) fn with_apart(self, apart: Option<&'a SharedArg>) -> Self {
+        Self { apart, ..self }
     }
 
     /// Number of arguments, the name included.
@@ -46,15 +55,29 @@ impl<'a> Args<'a> {
 
     /// The argument at `index`, if there are so many.
     pub fn get(self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|span| span.of(self.bytes))
+        (index < self.len()).then(|| self.at(index))
     }
 
     /// The argument at `index`, which the arity check promised.
     ///
     /// # Panics
     /// As an index does.
+    #[inline]
     pub fn at(self, index: usize) -> &'a [u8] {
-        self.spans[index].of(self.bytes)
+        match self.apart {
+            Some(apart) if apart.index == index => &apart.bytes,
+            _ => self.spans[index].of(self.bytes),
+        }
+    }
+
+    /// The argument at `index` if it has a buffer of its own, which may be kept.
+    pub fn shared(self, index: usize) -> Option<&'a Arc<Vec<u8>>> {
+        self.apart.filter(|apart| apart.index == index).map(|apart| &apart.bytes)
+    }
+
+    /// Whether one of the arguments has a buffer of its own.
+    pub fn has_shared(self) -> bool {
+        self.apart.is_some()
     }
 
     /// The command's name as it was typed; empty for an empty request.
@@ -64,7 +87,7 @@ impl<'a> Args<'a> {
 
     /// All arguments, the name first.
     pub fn iter(self) -> Iter<'a> {
-        Iter { bytes: self.bytes, spans: self.spans.iter() }
+        Iter { args: self, rest: 0..self.len() }
     }
 
     /// The same arguments with bytes of their own.
@@ -107,19 +130,19 @@ impl fmt::Debug for Args<'_> {
 /// Iterator over the arguments of a request; see [`Args::iter`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
-    bytes: &'a [u8],
-    spans: slice::Iter<'a, Span>,
+    args: Args<'a>,
+    rest: Range<usize>,
 }
 
 impl<'a> Iterator for Iter<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.spans.next().map(|span| span.of(self.bytes))
+        self.rest.next().map(|index| self.args.at(index))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.spans.size_hint()
+        self.rest.size_hint()
     }
 }
 
@@ -127,7 +150,7 @@ impl ExactSizeIterator for Iter<'_> {}
 
 impl DoubleEndedIterator for Iter<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.spans.next_back().map(|span| span.of(self.bytes))
+        self.rest.next_back().map(|index| self.args.at(index))
     }
 }
 

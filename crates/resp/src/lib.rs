@@ -11,6 +11,7 @@
 mod args;
 mod double;
 mod error;
+mod large;
 mod limits;
 mod number;
 mod protocol_error;
@@ -21,10 +22,11 @@ mod write;
 
 pub use args::{Args, OwnedArgs};
 pub use error::Error;
+pub use large::LargeArg;
 pub use limits::Limits;
 pub use number::parse_integer;
 pub use protocol_error::ProtocolError;
 pub use reply::Reply;
-pub use request::{Form, Progress, RequestParser};
+pub use request::{Batch, Form, Progress, RequestParser};
 pub use version::Version;
 pub use write::write_request;

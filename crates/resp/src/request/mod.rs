@@ -1,11 +1,16 @@
 //! The request parser: multibulk and inline, resumed where the last read ended.
 
+mod batch;
 mod inline;
 mod multibulk;
 
+pub use self::batch::Batch;
 use self::multibulk::{Multibulk, Step};
+use bytes::BytesMut;
+
 use crate::args::Span;
-use crate::{Args, Limits, ProtocolError};
+use crate::large::{LARGE_ARG_BYTES_MIN, SharedArg};
+use crate::{Args, LargeArg, Limits, ProtocolError};
 
 /// Every line with a number fits into this, whatever the limits say.
 const LINE_BYTES_MIN: usize = 32;
@@ -59,6 +64,10 @@ pub struct RequestParser {
     /// Where the arguments lie: in the input, or in `words` for an inline request.
     spans: Vec<Span>,
     words: Vec<u8>,
+    /// An argument of the request under way that is read into a buffer of its own.
+    large: Option<LargeArg>,
+    /// The same when the request is complete.
+    shared: Option<SharedArg>,
 }
 
 impl RequestParser {
@@ -76,6 +85,8 @@ impl RequestParser {
             inline_searched: 0,
             spans: Vec::new(),
             words: Vec::new(),
+            large: None,
+            shared: None,
         }
     }
 
@@ -87,6 +98,11 @@ impl RequestParser {
     pub fn parse(&mut self, input: &[u8]) -> Result<Progress, ProtocolError> {
         if self.completed {
             self.begin();
+        }
+        if let Some(large) = &self.large
+            && large.missing_bytes() > 0
+        {
+            return Ok(Progress::Incomplete { missing_bytes_min: large.missing_bytes() });
         }
         let step = match input.first() {
             None => return Ok(Progress::Incomplete { missing_bytes_min: 1 }),
@@ -103,6 +119,7 @@ impl RequestParser {
             Step::Incomplete { missing_bytes_min } => Progress::Incomplete { missing_bytes_min },
             Step::Complete { length } => {
                 self.completed = true;
+                self.shared = self.large.take().map(LargeArg::into_shared);
                 Progress::Request { length, form: self.form }
             }
         })
@@ -113,9 +130,32 @@ impl RequestParser {
     pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
         let spans = if self.completed { &self.spans[..] } else { &[] };
         match self.form {
-            Form::Multibulk => Args::new(input, spans),
+            Form::Multibulk => Args::new(input, spans).with_apart(self.shared.as_ref()),
             Form::Inline => Args::new(&self.words, spans),
         }
+    }
+
+    /// The name of the command under way, once it has arrived, and the length of the argument under way, when that is
+    /// large and could be read into a buffer of its own; see [`RequestParser::set_apart`].
+    pub fn large_argument<'a>(&self, input: &'a [u8]) -> Option<(&'a [u8], usize)> {
+        let (start, length) = self.multibulk.argument().filter(|_| !self.completed)?;
+        let wanted = length >= LARGE_ARG_BYTES_MIN && input.len() < start + length;
+        (wanted && self.large.is_none()).then_some((self.spans.first()?.of(input), length))
+    }
+
+    /// Takes what has arrived of the argument under way out of the input, into a buffer of its own. Its rest is to be
+    /// read into [`RequestParser::large`]; what comes behind it goes into the input again. To be called only when
+    /// [`RequestParser::large_argument`] has found one. Such an argument counts nothing in the length of its request.
+    pub fn set_apart(&mut self, input: &mut BytesMut) {
+        let Some((start, length)) = self.multibulk.argument() else { return };
+        self.large = Some(LargeArg::new(self.spans.len(), length, &input[start..]));
+        self.multibulk.set_apart();
+        input.truncate(start);
+    }
+
+    /// The argument that is to be read into a buffer of its own, while it is not complete.
+    pub fn large(&mut self) -> Option<&mut LargeArg> {
+        self.large.as_mut().filter(|large| large.missing_bytes() > 0)
     }
 
     fn read_inline(&mut self, input: &[u8]) -> Result<Step, ProtocolError> {
@@ -138,6 +178,7 @@ impl RequestParser {
         self.spans.shrink_to(SPANS_KEPT_MAX);
         self.words.clear();
         self.words.shrink_to(WORDS_KEPT_BYTES_MAX);
+        self.shared = None;
     }
 }
 

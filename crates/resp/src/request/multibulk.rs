@@ -16,6 +16,8 @@ pub(super) struct Multibulk {
     args_left: Option<usize>,
     /// Length of the argument at the cursor, once it is known.
     length: Option<usize>,
+    /// Bytes of the request that were taken out of the input.
+    apart_bytes: usize,
 }
 
 /// How far a call came.
@@ -75,6 +77,16 @@ impl Multibulk {
         Ok(Step::Complete { length: self.cursor })
     }
 
+    /// The argument under way, if its length is known: where it begins, and that length.
+    pub(super) fn argument(&self) -> Option<(usize, usize)> {
+        self.length.map(|length| (self.cursor, length))
+    }
+
+    /// The argument under way is taken out of the input: nothing of it comes there any more.
+    pub(super) fn set_apart(&mut self) {
+        self.apart_bytes += self.length.replace(0).unwrap_or_default();
+    }
+
     // Inlined by force: through memory, the nested results of these two cost a third of the parsing.
 
     /// The number of arguments; below zero counts as none.
@@ -118,7 +130,7 @@ impl Multibulk {
         if length > limits.bulk_bytes_max {
             return Err(ProtocolError::InvalidBulkLength);
         }
-        let start = self.cursor + line.length;
+        let start = self.apart_bytes + self.cursor + line.length;
         if start.saturating_add(length).saturating_add(2) > limits.request_bytes_max {
             return Err(ProtocolError::RequestTooBig);
         }

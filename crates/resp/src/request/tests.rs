@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 
 use super::*;
 use crate::{OwnedArgs, write_request};
@@ -467,4 +467,59 @@ mod properties {
             }
         }
     }
+}
+
+#[test]
+fn a_large_argument_is_read_into_a_buffer_of_its_own_however_the_input_is_cut() {
+    let value: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
+    let mut wire = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len()).into_bytes();
+    let head = wire.len();
+    wire.extend_from_slice(&value);
+    wire.extend_from_slice(b"\r\n*1\r\n$4\r\nPING\r\n");
+    for cut in [head, head + 1, head + 1000, head + value.len() - 1] {
+        let mut parser = RequestParser::new(Limits::default());
+        let mut input = BytesMut::from(&wire[..cut]);
+        assert!(matches!(parser.parse(&input), Ok(Progress::Incomplete { .. })));
+        assert_eq!(parser.large_argument(&input), Some((&b"SET"[..], value.len())));
+        parser.set_apart(&mut input);
+        assert_eq!(parser.large_argument(&input), None, "only once");
+        let mut at = cut;
+        while let Some(large) = parser.large() {
+            let room = large.spare().chunk_mut().len().min(7000);
+            let end = (at + room).min(head + value.len());
+            large.spare().put_slice(&wire[at..end]);
+            at = end;
+            assert!(matches!(parser.parse(&input), Ok(Progress::Incomplete { .. })));
+        }
+        input.extend_from_slice(&wire[at..]);
+        let Ok(Progress::Request { length, .. }) = parser.parse(&input) else { panic!("complete") };
+        let args = parser.args(&input);
+        assert_eq!(args.iter().collect::<Vec<_>>(), [&b"SET"[..], b"k", &value]);
+        let kept = std::sync::Arc::clone(args.shared(2).expect("a buffer of its own"));
+        assert_eq!((kept.capacity(), args.shared(1)), (value.len(), None));
+        assert_eq!(args.to_owned().as_args(), args);
+        let rest = &input[length..];
+        assert!(matches!(parser.parse(rest), Ok(Progress::Request { .. })));
+        assert_eq!(parser.args(rest).iter().collect::<Vec<_>>(), [&b"PING"[..]]);
+    }
+}
+
+#[test]
+fn a_declared_length_reserves_no_memory_and_still_counts_against_the_limit() {
+    let limits = Limits { request_bytes_max: 1 << 20, ..Limits::default() };
+    let mut parser = RequestParser::new(limits);
+    let mut input = BytesMut::from(&b"*3\r\n$4\r\nMSET\r\n$900000\r\nabc"[..]);
+    assert!(matches!(parser.parse(&input), Ok(Progress::Incomplete { .. })));
+    parser.set_apart(&mut input);
+    let large = parser.large().expect("a large argument");
+    assert_eq!(large.spare().remaining_mut(), 900_000 - 3);
+    let mut rest = vec![b'x'; 900_000 - 3];
+    while !rest.is_empty() {
+        let mut spare = parser.large().expect("not complete").spare();
+        let count = spare.chunk_mut().len().min(rest.len());
+        assert!(count <= 450_000 + 3, "at most as much as has arrived, or 64 KiB");
+        spare.put_slice(&rest.split_off(rest.len() - count));
+    }
+    input.extend_from_slice(b"\r\n$200000\r\n");
+    assert_eq!(parser.parse(&input), Err(ProtocolError::RequestTooBig));
 }
