@@ -8,6 +8,7 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::{Db, UnixMillis};
 
@@ -31,7 +32,8 @@ pub(crate) struct Large {
     pub(crate) db: Db,
     pub(crate) expires_at: Option<UnixMillis>,
     pub(crate) key: Box<[u8]>,
-    pub(crate) value: Vec<u8>,
+    /// Others may hold it too; who changes it makes sure that they see nothing of that.
+    pub(crate) value: Arc<Vec<u8>>,
 }
 
 /// What a block holds.
@@ -108,12 +110,18 @@ impl Block {
         }
     }
 
+    /// Where it begins, to be asked for ahead of time.
+    pub(crate) fn address(&self) -> *const u8 {
+        self.head.as_ptr().cast()
+    }
+
     /// The bytes of its allocations.
     pub(crate) fn allocated_bytes(&self) -> usize {
         match self.view() {
             View::Packed(bytes) => packed_layout(bytes.len()).size(),
             View::Large(large) => {
-                size_of::<LargeBlock>() + large.key.len() + large.value.capacity()
+                let shared = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
+                size_of::<LargeBlock>() + large.key.len() + shared + large.value.capacity()
             }
         }
     }
@@ -168,11 +176,12 @@ mod tests {
     fn a_large_block_owns_its_key_and_value_and_one_word_is_all_it_takes() {
         let value = vec![7; 100];
         let address = value.as_ptr();
+        let value = Arc::new(value);
         let large = Large { db: Db::default(), expires_at: None, key: (*b"key").into(), value };
         let mut block = Block::large(large);
         let View::Large(large) = block.view_mut() else { panic!("large") };
         assert_eq!(large.value.as_ptr(), address, "taken, not copied");
-        large.value.extend_from_slice(&[8; 1000]);
+        Arc::make_mut(&mut large.value).extend_from_slice(&[8; 1000]);
         let View::Large(large) = block.view() else { panic!("large") };
         assert_eq!((large.key.as_ref(), large.value.len()), (b"key".as_slice(), 1100));
         assert_eq!(size_of::<Option<Block>>(), size_of::<usize>());

@@ -19,6 +19,13 @@ pub(crate) fn find(rows: &Rows, hash: u64, db: Db, key: &[u8]) -> Option<usize> 
     Some(unsafe { rows.bucket_index(&bucket) })
 }
 
+/// The entry that a search for a key of this hash looks at first. It may be another's.
+pub(crate) fn candidate(rows: &Rows, hash: u64) -> Option<&Entry> {
+    let bucket = rows.find(hash, |_| true)?;
+    // SAFETY: the bucket is full, and `rows` is borrowed for as long as the reference lives.
+    Some(&unsafe { bucket.as_ref() }.0)
+}
+
 /// The entry in that bucket.
 pub(crate) fn get(rows: &Rows, index: usize) -> Option<&Entry> {
     if !is_full(rows, index) {

@@ -1,5 +1,6 @@
 //! The entries of one locked slot: reads and writes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use annulet_ring::Slot;
@@ -9,6 +10,7 @@ use crate::entry::Entry;
 use crate::expiry::NO_EXPIRY;
 use crate::hash::SlotHash;
 use crate::ledger::Ledger;
+use crate::prefetch::Whereabouts;
 use crate::{Db, Detached, Effect, EntryRef, UnixMillis};
 
 /// A table is made smaller when it has this many places for each entry.
@@ -25,6 +27,7 @@ pub struct Entries<'b> {
     pub(crate) hash: &'b SlotHash,
     pub(crate) rows: &'b mut Rows,
     pub(crate) ledger: &'b mut Ledger,
+    pub(crate) whereabouts: &'b Whereabouts,
     pub(crate) next_expiry: &'b AtomicU64,
 }
 
@@ -46,17 +49,18 @@ impl Entries<'_> {
         self.store(db, key, value, expires_at);
     }
 
-    /// As [`put`](Self::put), but a large value is taken as it is instead of being copied.
-    pub fn put_owned(
+    /// As [`put`](Self::put), but a large value is shared instead of being copied. It is copied before it changes while
+    /// somebody else still holds it.
+    pub fn put_shared(
         &mut self,
         db: Db,
         key: &[u8],
-        value: Vec<u8>,
+        value: Arc<Vec<u8>>,
         expires_at: Option<UnixMillis>,
     ) {
         self.record(Effect::Put { db, key, value: &value, expires_at });
         let place = self.place_of(db, key);
-        self.set(place, Entry::from_owned(db, key, value, expires_at));
+        self.set(place, Entry::from_shared(db, key, value, expires_at));
     }
 
     /// Adds `suffix` to the value of `key`, or makes it the value of a new key; returns the new length in bytes. The
@@ -232,7 +236,7 @@ impl Entries<'_> {
         // A full table takes one more only where one was deleted. If it is not full any more, it has grown or was
         // rehashed in place, and entries have changed their buckets.
         if was_full && self.rows.capacity() > self.rows.len() {
-            self.ledger.generation += 1;
+            self.table_moved();
         }
     }
 
@@ -250,7 +254,9 @@ impl Entries<'_> {
         if of_db == self.rows.len() {
             self.ledger.clear();
             self.next_expiry.store(NO_EXPIRY, Ordering::Relaxed);
-            return Detached { rows: std::mem::take(self.rows), entries: Vec::new() };
+            let rows = std::mem::take(self.rows);
+            self.whereabouts.set(self.rows);
+            return Detached { rows, entries: Vec::new() };
         }
         let mut entries = Vec::with_capacity(of_db);
         for index in 0..self.rows.buckets() {
@@ -268,11 +274,16 @@ impl Entries<'_> {
         if places <= SPARSE_PLACES_MIN || self.rows.len() * SPARSE_PLACES_PER_ENTRY > places {
             return;
         }
-        self.ledger.generation += 1;
         let (slot, hash) = (self.slot, self.hash);
         // Room for twice as many, so that it does not have to grow again at once.
         self.rows
             .shrink_to(self.rows.len() * 2, |(entry, _)| hash.of(slot, entry.db(), entry.key()));
+        self.table_moved();
+    }
+
+    fn table_moved(&mut self) {
+        self.ledger.generation += 1;
+        self.whereabouts.set(self.rows);
     }
 }
 

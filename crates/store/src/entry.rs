@@ -6,6 +6,7 @@
 //! ```
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::block::{Block, Large, View};
 use crate::{DATABASES, Db, UnixMillis};
@@ -55,6 +56,11 @@ impl<'e> EntryRef<'e> {
         Value::String(self.0.value())
     }
 
+    /// The value of a large entry, to be held beyond the lock without a copy. Small ones have none: copy them.
+    pub fn shared_value(self) -> Option<&'e Arc<Vec<u8>>> {
+        self.0.shared_value()
+    }
+
     /// When it expires, if it does.
     pub fn expires_at(self) -> Option<UnixMillis> {
         self.0.expires_at()
@@ -67,16 +73,16 @@ pub(crate) struct Entry(Block);
 impl Entry {
     pub(crate) fn new(db: Db, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) -> Entry {
         if key.len() + value.len() > PACKED_BYTES_MAX {
-            return Entry::large(db, key, value.to_vec(), expires_at);
+            return Entry::large(db, key, Arc::new(value.to_vec()), expires_at);
         }
         Entry::packed(db, key, [value, &[]], expires_at)
     }
 
-    /// As `new`, but a value that would not be packed is taken as it is.
-    pub(crate) fn from_owned(
+    /// As `new`, but a value that would not be packed is shared.
+    pub(crate) fn from_shared(
         db: Db,
         key: &[u8],
-        value: Vec<u8>,
+        value: Arc<Vec<u8>>,
         expires_at: Option<UnixMillis>,
     ) -> Entry {
         if key.len() + value.len() > PACKED_BYTES_MAX {
@@ -85,7 +91,7 @@ impl Entry {
         Entry::packed(db, key, [&value, &[]], expires_at)
     }
 
-    fn large(db: Db, key: &[u8], value: Vec<u8>, expires_at: Option<UnixMillis>) -> Entry {
+    fn large(db: Db, key: &[u8], value: Arc<Vec<u8>>, expires_at: Option<UnixMillis>) -> Entry {
         Entry(Block::large(Large { db, expires_at, key: key.into(), value }))
     }
 
@@ -132,6 +138,19 @@ impl Entry {
         }
     }
 
+    /// The value, if it has an allocation of its own.
+    pub(crate) fn shared_value(&self) -> Option<&Arc<Vec<u8>>> {
+        match self.0.view() {
+            View::Packed(_) => None,
+            View::Large(large) => Some(&large.value),
+        }
+    }
+
+    /// Where it begins in memory.
+    pub(crate) fn address(&self) -> *const u8 {
+        self.0.address()
+    }
+
     pub(crate) fn expires_at(&self) -> Option<UnixMillis> {
         match self.0.view() {
             View::Packed(bytes) => Spans::of(bytes).deadline(bytes),
@@ -168,12 +187,12 @@ impl Entry {
                 fits
             }
             View::Large(large) => {
-                let fits = large.value.len() == value.len();
-                if fits {
-                    large.value.copy_from_slice(value);
-                    large.expires_at = expires_at;
-                }
-                fits
+                // What somebody else holds stays as it is.
+                let old = Arc::get_mut(&mut large.value).filter(|old| old.len() == value.len());
+                let Some(old) = old else { return false };
+                old.copy_from_slice(value);
+                large.expires_at = expires_at;
+                true
             }
         }
     }
@@ -181,12 +200,16 @@ impl Entry {
     /// Adds `suffix` to the value. Amortised, a byte of it costs constant time.
     pub(crate) fn append(&mut self, suffix: &[u8]) {
         if let View::Large(large) = self.0.view_mut() {
-            large.value.extend_from_slice(suffix);
+            match Arc::get_mut(&mut large.value) {
+                Some(value) => value.extend_from_slice(suffix),
+                // What somebody else holds stays as it is.
+                None => large.value = Arc::new([&large.value, suffix].concat()),
+            }
             return;
         }
         let (db, key, value, expires_at) = (self.db(), self.key(), self.value(), self.expires_at());
         let longer = if key.len() + value.len() + suffix.len() > PACKED_BYTES_MAX {
-            Entry::large(db, key, [value, suffix].concat(), expires_at)
+            Entry::large(db, key, Arc::new([value, suffix].concat()), expires_at)
         } else {
             Entry::packed(db, key, [value, suffix], expires_at)
         };

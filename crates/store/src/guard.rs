@@ -10,33 +10,42 @@ use crate::Entries;
 use crate::bucket::Rows;
 use crate::hash::SlotHash;
 use crate::ledger::Ledger;
+use crate::prefetch::Whereabouts;
 
-/// What lies beside the shard of each slot and is reached only by the guard of that shard.
-pub(crate) struct Beside<S>(UnsafeCell<Parts<S>>);
+/// What lies beside the shard of each slot; its parts are reached only by the guard of that shard.
+///
+/// Aligned so that neighbours share no cache line.
+#[repr(align(64))]
+pub(crate) struct Beside<S> {
+    /// This alone is read without the lock.
+    pub(crate) whereabouts: Whereabouts,
+    parts: UnsafeCell<Parts<S>>,
+}
 
 struct Parts<S> {
     ledger: Ledger,
     companion: S,
 }
 
-// SAFETY: what is inside is reached only by `SlotGuard`, which holds the exclusive lock of the slot: one thread at a
+// SAFETY: `parts` is reached only by `SlotGuard`, which holds the exclusive lock of the slot: one thread at a
 // time, as with a `Mutex`, which asks for `Send` too. `SlotGuard` is neither `Send` nor `Sync`, since it holds a
-// reference to an `UnsafeCell` that it sees as such.
+// lock guard that is not.
 unsafe impl<S: Send> Sync for Beside<S> {}
 
 impl<S> Beside<S> {
     pub(crate) fn new(companion: S) -> Beside<S> {
-        Beside(UnsafeCell::new(Parts { ledger: Ledger::default(), companion }))
+        let parts = Parts { ledger: Ledger::default(), companion };
+        Beside { whereabouts: Whereabouts::of(&Rows::new()), parts: UnsafeCell::new(parts) }
     }
 }
 
 /// The exclusive lock of one slot, held until it is dropped.
 ///
-/// Invariant: `parts` is the cell beside the shard that `rows` has locked; `Keyspace::lock` is the only maker.
+/// Invariant: `beside` lies beside the shard that `rows` has locked; `Keyspace::lock` is the only maker.
 pub struct SlotGuard<'a, S> {
     slot: Slot,
     rows: RwLockWriteGuard<'a, Rows>,
-    parts: &'a UnsafeCell<Parts<S>>,
+    beside: &'a Beside<S>,
     hash: &'a SlotHash,
     next_expiry: &'a AtomicU64,
 }
@@ -49,7 +58,7 @@ impl<'a, S> SlotGuard<'a, S> {
         hash: &'a SlotHash,
         next_expiry: &'a AtomicU64,
     ) -> SlotGuard<'a, S> {
-        SlotGuard { slot, rows, parts: &beside.0, hash, next_expiry }
+        SlotGuard { slot, rows, beside, hash, next_expiry }
     }
 
     /// The slot that is locked.
@@ -61,7 +70,7 @@ impl<'a, S> SlotGuard<'a, S> {
     pub fn companion(&self) -> &S {
         // SAFETY: the slot's lock is held by `rows`, so this guard alone reaches the cell; `&self` lets only shared
         // references out until the next `&mut self`.
-        &unsafe { &*self.parts.get() }.companion
+        &unsafe { &*self.beside.parts.get() }.companion
     }
 
     /// The same, to be changed.
@@ -78,12 +87,13 @@ impl<'a, S> SlotGuard<'a, S> {
     pub fn both(&mut self) -> (Entries<'_>, &mut S) {
         // SAFETY: the slot's lock is held by `rows`, so this guard alone reaches the cell; `&mut self` lets no other
         // reference live as long as these.
-        let Parts { ledger, companion } = unsafe { &mut *self.parts.get() };
+        let Parts { ledger, companion } = unsafe { &mut *self.beside.parts.get() };
         let entries = Entries {
             slot: self.slot,
             hash: self.hash,
             rows: &mut self.rows,
             ledger,
+            whereabouts: &self.beside.whereabouts,
             next_expiry: self.next_expiry,
         };
         (entries, companion)

@@ -18,9 +18,9 @@ use crate::{SlotGuard, UnixMillis};
 /// - what lies beside a slot is reached only under the lock of its shard
 /// - `next_expiry` of a slot is not above the earliest deadline in it; it changes under the lock, and is read without
 pub struct Keyspace<S> {
-    hash: SlotHash,
-    map: DashMap<Entry, (), SlotHash>,
-    beside: Box<[Beside<S>]>,
+    pub(crate) hash: SlotHash,
+    pub(crate) map: DashMap<Entry, (), SlotHash>,
+    pub(crate) beside: Box<[Beside<S>]>,
     next_expiry: Box<[AtomicU64]>,
 }
 

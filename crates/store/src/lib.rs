@@ -7,7 +7,7 @@
 //! Laws
 //! - A guard never leaves synchronous code, and several guards are taken in ascending slot order.
 //! - Only this crate names DashMap and only this crate says `unsafe`: in `block` (an owned buffer behind a thin
-//!   pointer), in `bucket` (buckets by index) and in `guard` (what lies beside a slot's shard).
+//!   pointer), in `bucket` (buckets by index), in `guard` (what lies beside a slot's shard) and in `prefetch`.
 
 mod block;
 mod bucket;
@@ -26,6 +26,7 @@ mod learn;
 mod ledger;
 mod log;
 mod pack;
+mod prefetch;
 mod time;
 
 pub use copy::{CopyCursor, CopyProgress};
@@ -37,4 +38,5 @@ pub use entries::Entries;
 pub use entry::{EntryRef, Value};
 pub use guard::SlotGuard;
 pub use keyspace::Keyspace;
+pub use prefetch::KeyHash;
 pub use time::{ClockShift, UnixMillis};

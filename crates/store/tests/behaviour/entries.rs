@@ -1,5 +1,7 @@
 //! Reads, writes and counters of one slot.
 
+use std::sync::Arc;
+
 use annulet_store::{Entries, UnixMillis};
 
 use crate::{DAWN, contents, db, key, keyspace, slot};
@@ -69,19 +71,41 @@ fn a_value_of_the_same_length_is_written_over_the_old_one() {
 }
 
 #[test]
-fn a_large_owned_value_is_taken_without_a_copy() {
+fn a_large_shared_value_is_taken_and_given_out_without_a_copy() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
-    let large = vec![1; 50_000];
-    let address = large.as_ptr();
-    entries.put_owned(db(0), &key(1), large, Some(UnixMillis(4)));
+    let large = Arc::new(vec![1; 50_000]);
+    entries.put_shared(db(0), &key(1), Arc::clone(&large), Some(UnixMillis(4)));
     let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
-    assert_eq!(entry.value().as_string().unwrap().as_ptr(), address);
+    assert!(Arc::ptr_eq(entry.shared_value().unwrap(), &large));
+    assert_eq!(entry.value().as_string(), Some(&large[..]));
     assert_eq!(entry.expires_at(), Some(UnixMillis(4)));
-    entries.put_owned(db(0), &key(1), b"small".to_vec(), None);
+    entries.put_shared(db(0), &key(1), Arc::new(b"small".to_vec()), None);
     assert_eq!(value(&mut entries, 1).unwrap(), b"small");
+    let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
+    assert_eq!(entry.shared_value(), None, "what is packed is not shared");
     assert_eq!(contents(&entries).len(), 1);
+}
+
+#[test]
+fn whoever_holds_a_shared_value_sees_none_of_the_writes_after_it() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    let writes: [fn(&mut Entries<'_>); 3] = [
+        |entries| assert_eq!(entries.append(DAWN, db(0), &key(1), b"tail"), 50_004),
+        |entries| entries.put(db(0), &key(1), &[2; 50_000], None),
+        |entries| assert!(entries.remove(DAWN, db(0), &key(1))),
+    ];
+    for write in writes {
+        let held = Arc::new(vec![1; 50_000]);
+        entries.put_shared(db(0), &key(1), Arc::clone(&held), None);
+        write(&mut entries);
+        assert_eq!(*held, [1; 50_000]);
+        assert_ne!(value(&mut entries, 1), Some(held.to_vec()));
+        assert_eq!(Arc::strong_count(&held), 1, "what is written is no longer shared");
+    }
 }
 
 #[test]

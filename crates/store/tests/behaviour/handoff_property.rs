@@ -138,7 +138,7 @@ impl Run<'_> {
                 let deadline = ttl_ms.map(|ttl_ms| UnixMillis(now.0 + ttl_ms));
                 self.model.0.insert((db(number), key(at)), (value.clone(), deadline));
                 if owned {
-                    self.source.put_owned(db(number), &key(at), value, deadline);
+                    self.source.put_shared(db(number), &key(at), value.into(), deadline);
                 } else {
                     self.source.put(db(number), &key(at), &value, deadline);
                 }
