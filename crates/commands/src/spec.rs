@@ -128,6 +128,21 @@ impl Keys {
         };
         (first..end.min(args_len)).step_by(step)
     }
+
+    /// Position of the first key in a request of `args_len` arguments.
+    pub fn first(self, args_len: usize) -> Option<usize> {
+        let first = match self {
+            Self::None => return None,
+            Self::At(position) => position as usize,
+            Self::Every { first, .. } => first as usize,
+        };
+        (first < args_len).then_some(first)
+    }
+
+    /// Whether there is always exactly one.
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::At(_))
+    }
 }
 
 /// The chapter of the documentation in which a command stands.

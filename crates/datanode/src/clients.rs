@@ -1,20 +1,59 @@
-//! The registry of client connections, for CLIENT LIST and for the limit on their number.
+//! The registry of client connections: for CLIENT LIST, for the limit on their number, and to end them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 
 use annulet_commands::{ClientSnapshot, Session};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-/// What is known of one connection from outside of its worker.
-type Record = Arc<Mutex<Session>>;
+/// What is known of one connection, and may be asked of it, from outside of its worker.
+#[derive(Debug)]
+pub(crate) struct Client {
+    session: Mutex<Session>,
+    /// It is to end once what is under way is answered.
+    closing: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Client {
+    /// The session as it was after the last batch.
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock()
+    }
+
+    /// Sets who is to be woken when the connection is to end.
+    pub(crate) fn wake_with(&self, waker: &Waker) {
+        *self.waker.lock() = Some(waker.clone());
+    }
+
+    /// Whether the connection is to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Lets the connection end once what is under way is answered.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
+        }
+    }
+}
 
 /// All client connections of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     issued: AtomicU64,
-    open: Mutex<BTreeMap<u64, Record>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    clients: BTreeMap<u64, Arc<Client>>,
+    /// The node stops: whoever comes now is to end at once.
+    closing: bool,
 }
 
 impl Clients {
@@ -25,28 +64,39 @@ impl Clients {
 
     /// Open connections.
     pub(crate) fn count(&self) -> usize {
-        self.open.lock().len()
+        self.open.lock().clients.len()
     }
 
     /// Adds a connection unless there are `clients_max` already.
-    pub(crate) fn admit(&self, session: &Session, clients_max: usize) -> Option<Record> {
+    pub(crate) fn admit(&self, session: &Session, clients_max: usize) -> Option<Arc<Client>> {
         let mut open = self.open.lock();
-        if open.len() >= clients_max {
+        if open.clients.len() >= clients_max {
             return None;
         }
-        let record = Arc::new(Mutex::new(session.clone()));
-        open.insert(session.id, Arc::clone(&record));
-        Some(record)
+        let client = Arc::new(Client {
+            session: Mutex::new(session.clone()),
+            closing: AtomicBool::new(open.closing),
+            waker: Mutex::new(None),
+        });
+        open.clients.insert(session.id, Arc::clone(&client));
+        Some(client)
     }
 
     /// Takes a connection out.
     pub(crate) fn forget(&self, id: u64) {
-        self.open.lock().remove(&id);
+        self.open.lock().clients.remove(&id);
+    }
+
+    /// Lets all connections end, and those that are still to come.
+    pub(crate) fn close_all(&self) {
+        let mut open = self.open.lock();
+        open.closing = true;
+        open.clients.values().for_each(|client| client.close());
     }
 
     /// All connections, oldest first.
     pub(crate) fn snapshots(&self, now_micros: u64) -> Vec<ClientSnapshot> {
-        let records: Vec<Record> = self.open.lock().values().cloned().collect();
-        records.iter().map(|record| record.lock().snapshot(now_micros)).collect()
+        let clients: Vec<Arc<Client>> = self.open.lock().clients.values().cloned().collect();
+        clients.iter().map(|client| client.session().snapshot(now_micros)).collect()
     }
 }

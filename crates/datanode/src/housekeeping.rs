@@ -39,7 +39,7 @@ pub(crate) async fn run(node: Arc<Node>) {
         expire(&node).await;
         round += 1;
         if round % ROUNDS_PER_MEASUREMENT == 0 {
-            let (total, now) = (stats::get(&node.stats.commands), clock::boot_millis());
+            let (total, now) = (node.stats.tally().commands, clock::boot_millis());
             let elapsed_ms = now.saturating_sub(measured_at).max(1);
             node.stats.commands_per_second.store((total - commands) * 1000 / elapsed_ms, Relaxed);
             (commands, measured_at) = (total, now);

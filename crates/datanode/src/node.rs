@@ -71,9 +71,9 @@ impl Node {
         Self {
             config,
             resolved,
+            stats: Stats::new(workers.count()),
             workers,
             clients: Clients::default(),
-            stats: Stats::default(),
             run_id: format!("{:032x}{:08x}", random::u128(), random::u64() as u32),
             started_at_millis: clock::unix_millis(),
             control,
@@ -205,6 +205,12 @@ impl Node {
         }
         self.changed();
         dropped
+    }
+
+    /// Ends everything that serves; clients get the replies that are under way.
+    pub(crate) fn halt(&self) {
+        self.stop.send_replace(true);
+        self.clients.close_all();
     }
 
     /// Counts slots that start or stop being on their way out.

@@ -28,6 +28,7 @@ impl Server for ServerView<'_> {
         let (node, stats) = (self.node, &self.node.stats);
         let (cpu_user_seconds, cpu_system_seconds) = process::cpu_seconds();
         let (_, used_memory_bytes) = node.served();
+        let tally = stats.tally();
         let server_time_micros = clock::unix_micros();
         let executable = std::env::current_exe().map(|path| path.display().to_string());
         ServerInfo {
@@ -53,17 +54,17 @@ impl Server for ServerView<'_> {
             system_memory_bytes: process::system_memory_bytes(),
             memory_policy: "noeviction".to_owned(),
             connections_received: get(&stats.connections_received),
-            commands_processed: get(&stats.commands),
+            commands_processed: tally.commands,
             ops_per_second: get(&stats.commands_per_second),
-            net_input_bytes: get(&stats.input_bytes),
-            net_output_bytes: get(&stats.output_bytes),
+            net_input_bytes: tally.input_bytes,
+            net_output_bytes: tally.output_bytes,
             rejected_connections: get(&stats.rejected_connections),
             expired_keys: get(&stats.expired),
-            keyspace_hits: get(&stats.hits),
-            keyspace_misses: get(&stats.misses),
-            error_replies: get(&stats.errors),
-            reads_processed: get(&stats.reads),
-            writes_processed: get(&stats.writes),
+            keyspace_hits: tally.hits,
+            keyspace_misses: tally.misses,
+            error_replies: tally.errors,
+            reads_processed: tally.reads,
+            writes_processed: tally.writes,
             cpu_system_seconds,
             cpu_user_seconds,
             databases: databases(node),

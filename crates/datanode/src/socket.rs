@@ -1,28 +1,63 @@
 //! A connection with its two buffers, read and written without either side waiting for the other.
 //!
 //! A client may send a long pipeline before it reads the first reply, so reading must go on while replies wait to be
-//! written; only a full output buffer stops it.
+//! written; only too much output stops it. Between two turns a connection holds buffers for what is unfinished and for
+//! nothing else: while it works it borrows those of its worker, which stay in the processor's cache.
 
+use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use annulet_resp::LargeArg;
 use bytes::{Buf, BytesMut};
-use tokio::io::Interest;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What one read has room for at the least.
-const READ_BYTES_MIN: usize = 16 * 1024;
+/// What a read has room for.
+const READ_BYTES: usize = 64 * 1024;
+/// What a read has room for behind a request that has not come to its end.
+const READ_MORE_BYTES: usize = 16 * 1024;
 /// The input buffer never grows by more than this ahead of what has arrived.
 const READ_AHEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// An idle connection keeps no larger buffers than this.
-const IDLE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// A larger buffer is not lent again.
+const LENT_BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Unfinished bytes up to this are copied out of a buffer that is given back; with more the buffer goes with them.
+const COPIED_REST_BYTES_MAX: usize = 8 * 1024;
+/// How long a connection that is closed from this side may take to accept what it was still to be told.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A non-blocking connection and its buffers.
 pub(crate) struct Socket {
     stream: TcpStream,
     /// What has arrived and is not used up.
     pub(crate) input: BytesMut,
-    /// What is to be sent.
+    /// What is to be sent after the backlog.
     pub(crate) output: BytesMut,
+    /// What the kernel has not taken, oldest first. None of it is empty.
+    backlog: VecDeque<BytesMut>,
+    backlog_bytes: usize,
+}
+
+/// The buffers that the connections of one worker borrow, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lender {
+    input: BytesMut,
+    output: BytesMut,
+}
+
+/// What is to be read.
+pub(crate) enum Read<'a> {
+    Nothing,
+    /// What comes next, into the input.
+    Input {
+        /// What the request under way still lacks.
+        missing_bytes: usize,
+    },
+    /// The rest of a large argument.
+    Large(&'a mut LargeArg),
 }
 
 /// What came of waiting for a socket.
@@ -36,7 +71,44 @@ pub(crate) enum Turn {
 
 impl Socket {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, input: BytesMut::new(), output: BytesMut::new() }
+        Self {
+            stream,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+        }
+    }
+
+    /// Bytes that are to be sent.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.backlog_bytes + self.output.len()
+    }
+
+    /// Takes the worker's buffers where this connection has none of its own.
+    pub(crate) fn borrow_from(&mut self, lender: &mut Lender) {
+        if self.input.capacity() == 0 {
+            self.input = std::mem::take(&mut lender.input);
+        }
+        if self.output.capacity() == 0 {
+            self.output = std::mem::take(&mut lender.output);
+        }
+    }
+
+    /// Gives the buffers back; what is unfinished stays, in buffers of its own.
+    pub(crate) fn return_to(&mut self, lender: &mut Lender) {
+        if self.input.is_empty() {
+            give_back(&mut self.input, &mut lender.input);
+        } else if self.input.len() <= COPIED_REST_BYTES_MAX {
+            let rest = rest_of(&mut self.input);
+            give_back(&mut self.input, &mut lender.input);
+            self.input = rest;
+        }
+        if !self.output.is_empty() {
+            self.backlog_bytes += self.output.len();
+            self.backlog.push_back(rest_of(&mut self.output));
+        }
+        give_back(&mut self.output, &mut lender.output);
     }
 
     /// Writes what the kernel takes at once.
@@ -44,21 +116,37 @@ impl Socket {
     /// # Errors
     /// When the connection is broken.
     pub(crate) fn write_ready(&mut self) -> io::Result<usize> {
-        let mut written = 0;
-        while !self.output.is_empty() {
-            match self.stream.try_write(&self.output) {
+        let mut total = 0;
+        loop {
+            let chunk = self.backlog.front().unwrap_or(&self.output);
+            if chunk.is_empty() {
+                break;
+            }
+            match self.stream.try_write(chunk) {
                 Ok(count) => {
-                    written += count;
-                    self.output.advance(count);
+                    self.sent(count);
+                    total += count;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        if self.output.capacity() > IDLE_BUFFER_BYTES_MAX {
-            self.output = BytesMut::new();
+        Ok(total)
+    }
+
+    fn sent(&mut self, count: usize) {
+        let Some(front) = self.backlog.front_mut() else {
+            // Not by `advance`, after which the buffer would have to find its beginning again.
+            return match count == self.output.len() {
+                true => self.output.clear(),
+                false => self.output.advance(count),
+            };
+        };
+        self.backlog_bytes -= count;
+        front.advance(count);
+        if front.is_empty() {
+            self.backlog.pop_front();
         }
-        Ok(written)
     }
 
     /// Waits until the socket can be read (if `read`) or written (if there is output), and does so once.
@@ -67,43 +155,76 @@ impl Socket {
     /// # Errors
     /// When the connection is broken.
     pub(crate) async fn turn(&mut self, read: bool, missing_bytes: usize) -> io::Result<Turn> {
-        let interest = match (read, self.output.is_empty()) {
-            (true, true) => Interest::READABLE,
-            (true, false) => Interest::READABLE | Interest::WRITABLE,
-            (false, false) => Interest::WRITABLE,
-            // Nothing to wait for here: somebody else ends this wait.
-            (false, true) => return std::future::pending().await,
-        };
-        let ready = self.stream.ready(interest).await?;
-        if ready.is_writable() {
-            self.write_ready()?;
-        }
-        if read && (ready.is_readable() || ready.is_read_closed()) {
-            return self.read_ready(missing_bytes);
-        }
-        Ok(Turn::Moved)
+        std::future::poll_fn(|cx| {
+            let into = if read { Read::Input { missing_bytes } } else { Read::Nothing };
+            self.poll_turn(cx, into)
+        })
+        .await
     }
 
-    fn read_ready(&mut self, missing_bytes: usize) -> io::Result<Turn> {
-        if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
-            self.input = BytesMut::new();
+    /// As [`turn`](Self::turn), once.
+    pub(crate) fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: Read<'_>,
+    ) -> Poll<io::Result<Turn>> {
+        let written = self.poll_write(cx)?;
+        if let Poll::Ready(turn) = self.poll_read(cx, read)? {
+            return Poll::Ready(Ok(turn));
         }
-        self.input.reserve(missing_bytes.clamp(READ_BYTES_MIN, READ_AHEAD_BYTES_MAX));
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Ok(Turn::Closed),
-            Ok(_) => Ok(Turn::Moved),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Turn::Moved),
-            Err(error) => Err(error),
+        written.map(|()| Ok(Turn::Moved))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let chunk = self.backlog.front().unwrap_or(&self.output);
+        if chunk.is_empty() {
+            return Poll::Pending;
         }
+        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, chunk))?;
+        self.sent(count);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, read: Read<'_>) -> Poll<io::Result<Turn>> {
+        let count = match read {
+            Read::Nothing => return Poll::Pending,
+            Read::Input { missing_bytes } => {
+                let least = if self.input.is_empty() { READ_BYTES } else { READ_MORE_BYTES };
+                self.input.reserve(missing_bytes.clamp(least, READ_AHEAD_BYTES_MAX));
+                ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?
+            }
+            Read::Large(large) => {
+                let mut rest = large.spare();
+                ready!(pin!(self.stream.read_buf(&mut rest)).poll(cx))?
+            }
+        };
+        Poll::Ready(Ok(if count == 0 { Turn::Closed } else { Turn::Moved }))
     }
 
     /// Sends what is left and closes the sending side, within reason.
     pub(crate) async fn finish(mut self) {
-        use tokio::io::AsyncWriteExt;
         let last_words = async {
-            let _ = self.stream.write_all_buf(&mut self.output).await;
+            while self.unsent_bytes() > 0 && self.turn(false, 0).await.is_ok() {}
             let _ = self.stream.shutdown().await;
         };
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), last_words).await;
+        let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, last_words).await;
+    }
+}
+
+/// Cuts what is in a buffer out of it: by a copy when that is small, so that the buffer can be lent again.
+fn rest_of(buffer: &mut BytesMut) -> BytesMut {
+    if buffer.len() > COPIED_REST_BYTES_MAX {
+        return std::mem::take(buffer);
+    }
+    let rest = BytesMut::from(&buffer[..]);
+    buffer.clear();
+    rest
+}
+
+fn give_back(buffer: &mut BytesMut, lent: &mut BytesMut) {
+    if lent.capacity() == 0 && buffer.capacity() <= LENT_BUFFER_BYTES_MAX {
+        *lent = std::mem::take(buffer);
+    } else {
+        *buffer = BytesMut::new();
     }
 }

@@ -173,7 +173,7 @@ impl DataNode {
 
     /// Ends everything the node does, at once; what it holds is lost.
     pub fn stop(&self) {
-        self.node.stop.send_replace(true);
+        self.node.halt();
     }
 
     /// Where plain clients connect, as announced.
@@ -282,7 +282,7 @@ async fn leave_when_drained(node: Arc<Node>, ended: watch::Sender<bool>) {
     if !*node.stop.borrow() {
         until_none(others).await;
         tracing::info!("{}", drain::farewell(&node));
-        node.stop.send_replace(true);
+        node.halt();
     }
     until_none(|| node.clients.count()).await;
     ended.send_replace(true);

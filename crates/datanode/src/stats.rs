@@ -1,23 +1,17 @@
-//! Counters of one node. Connections count for themselves and add up once per wake-up, so that workers do not write
-//! the same cache line for every request.
+//! Counters of one node. Connections count for themselves and add up once per wake-up, into the line of their worker, so
+//! that no two threads write the same cache line for every request. Reading adds the lines up.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What has happened on a node since its start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Stats {
+    workers: Box<[Line]>,
     pub(crate) connections_received: AtomicU64,
     pub(crate) rejected_connections: AtomicU64,
-    pub(crate) commands: AtomicU64,
     pub(crate) errors: AtomicU64,
     pub(crate) forwarded: AtomicU64,
     pub(crate) served_for_others: AtomicU64,
-    pub(crate) input_bytes: AtomicU64,
-    pub(crate) output_bytes: AtomicU64,
-    pub(crate) reads: AtomicU64,
-    pub(crate) writes: AtomicU64,
-    pub(crate) hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
     pub(crate) waiting: AtomicU64,
     pub(crate) slots_sent: AtomicU64,
     pub(crate) slots_received: AtomicU64,
@@ -32,8 +26,22 @@ pub(crate) struct Stats {
     pub(crate) keys: AtomicU64,
 }
 
-/// What one connection has counted since it last added up.
+/// The counters that one worker writes and others read. Two lines, since processors fetch lines in pairs.
 #[derive(Debug, Default)]
+#[repr(align(128))]
+struct Line {
+    commands: AtomicU64,
+    errors: AtomicU64,
+    input_bytes: AtomicU64,
+    output_bytes: AtomicU64,
+    reads: AtomicU64,
+    writes: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// What the connections of a node have done: of one since it last added up, or of all.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) commands: u64,
     pub(crate) errors: u64,
@@ -46,24 +54,68 @@ pub(crate) struct Tally {
 }
 
 impl Stats {
-    /// Adds what a connection has counted and lets it start again from zero.
-    pub(crate) fn add(&self, tally: &mut Tally) {
-        let Tally { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses } =
-            std::mem::take(tally);
-        for (counter, count) in [
-            (&self.commands, commands),
-            (&self.errors, errors),
-            (&self.input_bytes, input_bytes),
-            (&self.output_bytes, output_bytes),
-            (&self.reads, reads),
-            (&self.writes, writes),
-            (&self.hits, hits),
-            (&self.misses, misses),
-        ] {
-            if count > 0 {
-                counter.fetch_add(count, Relaxed);
+    /// Counters for a node that is served by so many workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            workers: (0..workers).map(|_| Line::default()).collect(),
+            connections_received: zero(),
+            rejected_connections: zero(),
+            errors: zero(),
+            forwarded: zero(),
+            served_for_others: zero(),
+            waiting: zero(),
+            slots_sent: zero(),
+            slots_received: zero(),
+            keys_sent: zero(),
+            keys_received: zero(),
+            moves_given_up: zero(),
+            freeze_micros_max: zero(),
+            expired: zero(),
+            commands_per_second: zero(),
+            used_bytes: zero(),
+            used_bytes_peak: zero(),
+            keys: zero(),
+        }
+    }
+
+    /// Adds what a connection of this worker has counted and lets it start again from zero. To be called on the
+    /// worker's own thread: nobody else writes its line, so that no addition has to be atomic.
+    pub(crate) fn add(&self, worker: usize, tally: &mut Tally) {
+        let Some(line) = self.workers.get(worker) else { return };
+        let counted = std::mem::take(tally);
+        for (counter, count) in line.counters().into_iter().zip(counted.counts()) {
+            counter.store(counter.load(Relaxed) + count, Relaxed);
+        }
+    }
+
+    /// What all connections have done so far.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut sums = [0; 8];
+        for line in &self.workers {
+            for (sum, counter) in sums.iter_mut().zip(line.counters()) {
+                *sum += counter.load(Relaxed);
             }
         }
+        let [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses] = sums;
+        let errors = errors + self.errors.load(Relaxed);
+        Tally { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses }
+    }
+}
+
+impl Line {
+    const fn counters(&self) -> [&AtomicU64; 8] {
+        let Self { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses } =
+            self;
+        [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses]
+    }
+}
+
+impl Tally {
+    const fn counts(self) -> [u64; 8] {
+        let Self { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses } =
+            self;
+        [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses]
     }
 }
 
@@ -75,4 +127,22 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
 /// Reads a counter.
 pub(crate) fn get(counter: &AtomicU64) -> u64 {
     counter.load(Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_workers_count_is_added_up_when_it_is_read() {
+        let stats = Stats::new(2);
+        for worker in [0, 1, 1] {
+            let mut tally = Tally { commands: 2, misses: 1, errors: 1, ..Tally::default() };
+            stats.add(worker, &mut tally);
+            assert_eq!(tally, Tally::default());
+        }
+        add(&stats.errors, 1);
+        let expected = Tally { commands: 6, misses: 3, errors: 4, ..Tally::default() };
+        assert_eq!(stats.tally(), expected);
+    }
 }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::link::Link;
+use crate::session::Workbench;
 
 /// Tasks on their way to one worker. A full queue makes the accepting side wait.
 const TASKS_QUEUED_MAX: usize = 1024;
@@ -22,18 +23,28 @@ const TASKS_QUEUED_MAX: usize = 1024;
 type Task = Box<dyn FnOnce(Rc<Worker>) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 /// What the connections of one worker share.
-#[derive(Default)]
 pub(crate) struct Worker {
+    /// Its number among the workers of the process.
+    pub(crate) index: usize,
     /// Links to other nodes, by the node they start from and the one they lead to.
     pub(crate) links: RefCell<HashMap<(NodeRef, NodeRef), Rc<Link>>>,
+    /// What a connection needs while it works, and only then.
+    pub(crate) bench: RefCell<Workbench>,
 }
 
 /// The worker threads of a process. In `annulet dev` all nodes share them.
 #[derive(Debug)]
 pub struct Workers {
-    queues: Vec<mpsc::Sender<Task>>,
-    next: AtomicUsize,
+    queues: Vec<Queue>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// The way to one worker.
+#[derive(Debug)]
+struct Queue {
+    tasks: mpsc::Sender<Task>,
+    /// Connections that it serves or is about to.
+    connections: Arc<AtomicUsize>,
 }
 
 impl Workers {
@@ -46,15 +57,15 @@ impl Workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             given => given,
         };
-        let mut workers =
-            Self { queues: Vec::new(), next: AtomicUsize::new(0), threads: Vec::new() };
+        let mut workers = Self { queues: Vec::new(), threads: Vec::new() };
         for index in 0..threads {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let (queue, tasks) = mpsc::channel(TASKS_QUEUED_MAX);
+            let (sender, tasks) = mpsc::channel(TASKS_QUEUED_MAX);
             let name = format!("annulet-worker-{index}");
-            let thread =
-                std::thread::Builder::new().name(name).spawn(move || work(&runtime, tasks))?;
-            workers.queues.push(queue);
+            let thread = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || work(index, &runtime, tasks))?;
+            workers.queues.push(Queue { tasks: sender, connections: Arc::default() });
             workers.threads.push(thread);
         }
         Ok(Arc::new(workers))
@@ -65,21 +76,30 @@ impl Workers {
         self.queues.len()
     }
 
-    /// Runs a task on the next worker in turn.
-    pub(crate) async fn spawn<F, T>(&self, task: F)
+    /// Serves a connection on the worker that has the fewest.
+    pub(crate) async fn spawn<F, T>(&self, serve: F)
     where
         F: FnOnce(Rc<Worker>) -> T + Send + 'static,
         T: Future<Output = ()> + 'static,
     {
-        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
-        let task: Task = Box::new(move |worker| Box::pin(task(worker)));
+        let load = |queue: &&Queue| queue.connections.load(Ordering::Relaxed);
+        let Some(queue) = self.queues.iter().min_by_key(load) else { return };
+        queue.connections.fetch_add(1, Ordering::Relaxed);
+        let connections = Arc::clone(&queue.connections);
+        let task: Task = Box::new(move |worker| {
+            let served = serve(worker);
+            Box::pin(async move {
+                served.await;
+                connections.fetch_sub(1, Ordering::Relaxed);
+            })
+        });
         // A worker ends only with the process, and so does the wish to run something on it.
-        let _ = self.queues[index].send(task).await;
+        let _ = queue.tasks.send(task).await;
     }
 }
 
-fn work(runtime: &tokio::runtime::Runtime, mut tasks: mpsc::Receiver<Task>) {
-    let worker = Rc::new(Worker::default());
+fn work(index: usize, runtime: &tokio::runtime::Runtime, mut tasks: mpsc::Receiver<Task>) {
+    let worker = Rc::new(Worker { index, links: RefCell::default(), bench: RefCell::default() });
     let local = LocalSet::new();
     local.block_on(runtime, async move {
         while let Some(task) = tasks.recv().await {

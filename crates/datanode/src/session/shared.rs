@@ -10,10 +10,10 @@ use annulet_resp::{Error, OwnedArgs, Reply, Version};
 use annulet_ring::Slot;
 use annulet_store::Db;
 use bytes::BytesMut;
-use tokio::sync::Notify;
 
 use super::order::{Group, Order, Slots, Ticket};
 use super::replies::{Place, Replies};
+use super::wake::Wake;
 use super::{forward, split};
 use crate::node::Node;
 use crate::stats;
@@ -38,7 +38,7 @@ pub(super) struct Shared {
     pub(super) mode: Mode,
     pub(super) replies: RefCell<Replies>,
     /// A waiting command has finished.
-    pub(super) wake: Notify,
+    pub(super) wake: Wake,
     /// A command on the whole cluster is under way; nothing else of the connection runs beside it.
     pub(super) everywhere: Cell<bool>,
     order: RefCell<Order<Command>>,
@@ -55,7 +55,7 @@ impl Shared {
             worker,
             mode,
             replies: RefCell::default(),
-            wake: Notify::new(),
+            wake: Wake::default(),
             everywhere: Cell::new(false),
             order: RefCell::default(),
             fresh: RefCell::default(),

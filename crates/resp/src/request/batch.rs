@@ -101,8 +101,7 @@ mod tests {
         }
         let seen: Vec<Vec<&[u8]>> =
             (0..batch.len()).map(|index| batch.args(index, input).iter().collect()).collect();
-        let expected: [&[&[u8]]; 4] =
-            [&[b"GET", b"a"], &[b"set", b"b c", b"d"], &[], &[b"PING"]];
+        let expected: [&[&[u8]]; 4] = [&[b"GET", b"a"], &[b"set", b"b c", b"d"], &[], &[b"PING"]];
         assert_eq!(seen, expected);
         batch.clear();
         assert!(batch.is_empty());
