@@ -1,6 +1,8 @@
 //! What a command sees of the keyspace: the slots of its keys, locked by the caller, and what time it is.
 
-use annulet_resp::Error;
+use std::sync::Arc;
+
+use annulet_resp::{Args, Error};
 use annulet_ring::Slot;
 use annulet_store::{Db, Entries, EntryRef, UnixMillis};
 use smallvec::SmallVec;
@@ -90,6 +92,17 @@ impl<'a> Context<'a> {
                 self.locked[index].remove(self.now, db, key);
             }
             _ => self.locked[index].put(db, key, value, expiry.deadline()),
+        }
+    }
+
+    /// As [`put`](Self::put) with an argument as the value: one that has a buffer of its own is kept, not copied.
+    pub fn put_arg(&mut self, key: &[u8], args: Args<'_>, index: usize, expiry: Expiry) {
+        match args.shared(index) {
+            Some(value) if expiry.deadline().is_none_or(|deadline| deadline > self.now) => {
+                let (db, slot) = (self.db, self.index(key));
+                self.locked[slot].put_shared(db, key, Arc::clone(value), expiry.deadline());
+            }
+            Some(_) | None => self.put(key, args.at(index), expiry),
         }
     }
 

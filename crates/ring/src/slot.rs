@@ -59,27 +59,42 @@ fn hash_tag(key: &[u8]) -> Option<&[u8]> {
 }
 
 /// CRC16 in its XMODEM form: polynomial 0x1021, start value 0, no reflection.
+///
+/// Four bytes at a time: the remainder of a sum is the sum of the remainders, so each byte has a table for how far it
+/// stands from the end of its four.
 #[inline]
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| (crc << 8) ^ CRC16_TABLE[((crc >> 8) as u8 ^ byte) as usize])
+    let (fours, rest) = bytes.as_chunks::<4>();
+    let crc = fours.iter().fold(0, |crc: u16, &[a, b, c, d]| {
+        let [high, low] = crc.to_be_bytes();
+        CRC16_TABLES[3][(a ^ high) as usize]
+            ^ CRC16_TABLES[2][(b ^ low) as usize]
+            ^ CRC16_TABLES[1][c as usize]
+            ^ CRC16_TABLES[0][d as usize]
+    });
+    rest.iter()
+        .fold(crc, |crc, &byte| (crc << 8) ^ CRC16_TABLES[0][((crc >> 8) as u8 ^ byte) as usize])
 }
 
-static CRC16_TABLE: [u16; 256] = crc16_table();
+/// `CRC16_TABLES[n][byte]`: the remainder of the byte with `n` zero bytes behind it.
+static CRC16_TABLES: [[u16; 256]; 4] = crc16_tables();
 
-const fn crc16_table() -> [u16; 256] {
-    let mut table = [0; 256];
+const fn crc16_tables() -> [[u16; 256]; 4] {
+    let mut tables = [[0; 256]; 4];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = (byte as u16) << 8;
-        let mut bit = 0;
-        while bit < 8 {
+        let mut shift = 0;
+        while shift < 32 {
             crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
-            bit += 1;
+            shift += 1;
+            if shift % 8 == 0 {
+                tables[shift / 8 - 1][byte] = crc;
+            }
         }
-        table[byte] = crc;
         byte += 1;
     }
-    table
+    tables
 }
 
 impl fmt::Display for Slot {
@@ -128,6 +143,17 @@ mod tests {
     fn the_hash_is_crc16_xmodem() {
         assert_eq!(crc16(b"123456789"), 0x31C3);
         assert_eq!(crc16(b""), 0);
+        let bitwise = |bytes: &[u8]| {
+            bytes.iter().fold(0_u16, |crc, &byte| {
+                (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+                    (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 }
+                })
+            })
+        };
+        let bytes: Vec<u8> = (0..300_u32).map(|n| (n * 167) as u8).collect();
+        for length in 0..bytes.len() {
+            assert_eq!(crc16(&bytes[..length]), bitwise(&bytes[..length]), "{length} bytes");
+        }
     }
 
     #[test]

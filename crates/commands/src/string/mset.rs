@@ -22,7 +22,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     for position in SPEC.keys.positions(args.len()) {
-        cx.put(args.at(position), args.at(position + 1), Expiry::Never);
+        cx.put_arg(args.at(position), args, position + 1, Expiry::Never);
     }
     reply.ok();
     Ok(())

@@ -23,7 +23,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let deadline = Deadline::InMillis.parse(args.at(2), cx.now(), SPEC.name)?;
-    cx.put(args.at(1), args.at(3), Expiry::At(deadline));
+    cx.put_arg(args.at(1), args, 3, Expiry::At(deadline));
     reply.ok();
     Ok(())
 }

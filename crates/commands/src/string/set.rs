@@ -60,10 +60,10 @@ fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     };
     if wanted {
         match lifetime {
-            Lifetime::Until(expiry) => cx.put(key, args.at(2), expiry),
+            Lifetime::Until(expiry) => cx.put_arg(key, args, 2, expiry),
             Lifetime::Unchanged => {
                 let expiry = cx.expiry(key).unwrap_or(Expiry::Never);
-                cx.put(key, args.at(2), expiry);
+                cx.put_arg(key, args, 2, expiry);
             }
         }
     }

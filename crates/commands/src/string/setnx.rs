@@ -29,7 +29,7 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let missing = !cx.exists(args.at(1));
     if missing {
-        cx.put(args.at(1), args.at(2), Expiry::Never);
+        cx.put_arg(args.at(1), args, 2, Expiry::Never);
     }
     reply.integer(i64::from(missing));
     Ok(())
