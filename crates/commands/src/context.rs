@@ -91,7 +91,7 @@ impl<'a> Context<'a> {
             Expiry::At(deadline) if deadline <= self.now => {
                 self.locked[index].remove(self.now, db, key);
             }
-            _ => self.locked[index].put(db, key, value, expiry.deadline()),
+            _ => self.locked[index].put(self.now, db, key, value, expiry.deadline()),
         }
     }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use annulet_ring::Slot;
 
+use crate::access::Access;
 use crate::bucket::{self, Rows};
-use crate::entry::Entry;
+use crate::entry::{Entry, Front};
 use crate::expiry::NO_EXPIRY;
 use crate::hash::SlotHash;
 use crate::ledger::Ledger;
@@ -37,22 +38,38 @@ impl Entries<'_> {
         self.slot
     }
 
-    /// The entry of `key`, if there is one.
+    /// The entry of `key`, if there is one. Its idle time begins anew.
     pub fn get(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> Option<EntryRef<'_>> {
+        let index = self.live(now, db, key)?;
+        let entry = bucket::get_mut(self.rows, index)?;
+        entry.touch(now);
+        Some(EntryRef(entry))
+    }
+
+    /// The same, but its idle time goes on.
+    pub fn peek(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> Option<EntryRef<'_>> {
         let index = self.live(now, db, key)?;
         bucket::get(self.rows, index).map(EntryRef)
     }
 
     /// Sets value and deadline of `key`, whatever they were.
-    pub fn put(&mut self, db: Db, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) {
+    pub fn put(
+        &mut self,
+        now: UnixMillis,
+        db: Db,
+        key: &[u8],
+        value: &[u8],
+        expires_at: Option<UnixMillis>,
+    ) {
         self.record(Effect::Put { db, key, value, expires_at });
-        self.store(db, key, value, expires_at);
+        self.store(Front { db, key, expires_at, access: Access::at(now) }, value);
     }
 
     /// As [`put`](Self::put), but a large value is shared instead of being copied. It is copied before it changes while
     /// somebody else still holds it.
     pub fn put_shared(
         &mut self,
+        now: UnixMillis,
         db: Db,
         key: &[u8],
         value: Arc<Vec<u8>>,
@@ -60,7 +77,8 @@ impl Entries<'_> {
     ) {
         self.record(Effect::Put { db, key, value: &value, expires_at });
         let place = self.place_of(db, key);
-        self.set(place, Entry::from_shared(db, key, value, expires_at));
+        let front = Front { db, key, expires_at, access: Access::at(now) };
+        self.set(place, Entry::from_shared(front, value));
     }
 
     /// Adds `suffix` to the value of `key`, or makes it the value of a new key; returns the new length in bytes. The
@@ -69,7 +87,7 @@ impl Entries<'_> {
         // An expired value must go, and into the log, before it could get longer.
         self.live(now, db, key);
         self.record(Effect::Append { db, key, suffix });
-        self.extend(db, key, suffix)
+        self.extend(now, db, key, suffix)
     }
 
     /// Removes `key`; `false` when there is none.
@@ -179,34 +197,29 @@ impl Entries<'_> {
         Some(index)
     }
 
-    pub(crate) fn store(
-        &mut self,
-        db: Db,
-        key: &[u8],
-        value: &[u8],
-        expires_at: Option<UnixMillis>,
-    ) {
-        let place = self.place_of(db, key);
-        if let Some(entry) = place.bucket.and_then(|index| bucket::get_mut(self.rows, index)) {
-            self.ledger.subtract(entry);
-            let fits = entry.overwrite(value, expires_at);
-            self.ledger.add(entry);
-            if fits {
-                self.note_deadline(expires_at);
-                return;
-            }
+    pub(crate) fn store(&mut self, front: Front<'_>, value: &[u8]) {
+        let place = self.place_of(front.db, front.key);
+        if let Some(entry) = place.bucket.and_then(|index| bucket::get_mut(self.rows, index))
+            && entry.overwrite(value, front.expires_at)
+        {
+            // Nothing that is counted has changed.
+            entry.set_access(front.access);
+            self.note_deadline(front.expires_at);
+            return;
         }
-        self.set(place, Entry::new(db, key, value, expires_at));
+        self.set(place, Entry::new(front, value));
     }
 
-    pub(crate) fn extend(&mut self, db: Db, key: &[u8], suffix: &[u8]) -> usize {
+    pub(crate) fn extend(&mut self, now: UnixMillis, db: Db, key: &[u8], suffix: &[u8]) -> usize {
         let place = self.place_of(db, key);
         let Some(entry) = place.bucket.and_then(|index| bucket::get_mut(self.rows, index)) else {
-            self.set(place, Entry::new(db, key, suffix, None));
+            let front = Front { db, key, expires_at: None, access: Access::at(now) };
+            self.set(place, Entry::new(front, suffix));
             return suffix.len();
         };
         self.ledger.subtract(entry);
         entry.append(suffix);
+        entry.touch(now);
         self.ledger.add(entry);
         entry.value().len()
     }

@@ -1,14 +1,17 @@
 //! One entry: database, key, value and deadline. Small ones are packed into one allocation.
 //!
 //! ```text
-//! [meta u8][key length: u8, or u32 when LONG_KEY][deadline u64 when EXPIRES][key][value]
+//! [length u16][meta u8][key length u8][access u32] [deadline u64 when EXPIRES][key length u32 when LONG_KEY][key][value]
 //! meta = database in the low four bits, flags above; all integers little-endian
 //! ```
+//!
+//! A large entry has the same first eight bytes; what follows is in [`Large`].
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::block::{Block, Large, View};
+use crate::access::Access;
+use crate::block::{Block, Large, Tag, View};
 use crate::{DATABASES, Db, UnixMillis};
 
 /// Above this, key and value are not packed: the value gets an allocation of its own that grows amortised under
@@ -19,6 +22,8 @@ const _: () = assert!(DATABASES == 16, "the database takes four bits of the meta
 const DB_MASK: u8 = 0x0f;
 const EXPIRES: u8 = 0x10;
 const LONG_KEY: u8 = 0x20;
+const DEADLINE_BYTES: usize = size_of::<u64>();
+const LONG_KEY_BYTES: usize = size_of::<u32>();
 
 /// What the table costs an entry: a pointer and a control byte, at its average load of two thirds or so.
 const TABLE_BYTES: usize = 14;
@@ -61,6 +66,12 @@ impl<'e> EntryRef<'e> {
         self.0.shared_value()
     }
 
+    /// For how many whole seconds nobody has asked for it; those who look at all entries do not ask. It is counted round
+    /// and round in 194 days, and a clock that is set back makes it very long.
+    pub fn idle(self, now: UnixMillis) -> u32 {
+        self.0.idle_seconds(now)
+    }
+
     /// When it expires, if it does.
     pub fn expires_at(self) -> Option<UnixMillis> {
         self.0.expires_at()
@@ -71,60 +82,69 @@ impl<'e> EntryRef<'e> {
 pub(crate) struct Entry(Block);
 
 impl Entry {
-    pub(crate) fn new(db: Db, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) -> Entry {
-        if key.len() + value.len() > PACKED_BYTES_MAX {
-            return Entry::large(db, key, Arc::new(value.to_vec()), expires_at);
-        }
-        Entry::packed(db, key, [value, &[]], expires_at)
+    pub(crate) fn new(front: Front<'_>, value: &[u8]) -> Entry {
+        Entry::joined(front, [value, &[]])
     }
 
     /// As `new`, but a value that would not be packed is shared.
-    pub(crate) fn from_shared(
-        db: Db,
-        key: &[u8],
-        value: Arc<Vec<u8>>,
-        expires_at: Option<UnixMillis>,
-    ) -> Entry {
-        if key.len() + value.len() > PACKED_BYTES_MAX {
-            return Entry::large(db, key, value, expires_at);
+    pub(crate) fn from_shared(front: Front<'_>, value: Arc<Vec<u8>>) -> Entry {
+        match front.fits_packed(value.len()) {
+            true => Entry::packed(front, [&value, &[]]),
+            false => Entry::large(front, value),
         }
-        Entry::packed(db, key, [&value, &[]], expires_at)
-    }
-
-    fn large(db: Db, key: &[u8], value: Arc<Vec<u8>>, expires_at: Option<UnixMillis>) -> Entry {
-        Entry(Block::large(Large { db, expires_at, key: key.into(), value }))
     }
 
     /// The value in two parts, as APPEND has it.
-    fn packed(db: Db, key: &[u8], value: [&[u8]; 2], expires_at: Option<UnixMillis>) -> Entry {
-        let mut front = Front { bytes: [0; Front::BYTES_MAX], length: 1 };
-        front.bytes[0] = db.get();
+    fn joined(front: Front<'_>, value: [&[u8]; 2]) -> Entry {
+        match front.fits_packed(value[0].len() + value[1].len()) {
+            true => Entry::packed(front, value),
+            false => Entry::large(front, Arc::new(value.concat())),
+        }
+    }
+
+    fn large(front: Front<'_>, value: Arc<Vec<u8>>) -> Entry {
+        let tag = Tag { meta: front.db.get(), key_length: 0, access: front.access };
+        let Front { key, expires_at, .. } = front;
+        Entry(Block::large(tag, Large { expires_at, key: key.into(), value }))
+    }
+
+    fn packed(front: Front<'_>, value: [&[u8]; 2]) -> Entry {
+        let Front { db, key, expires_at, access } = front;
+        let mut tag = Tag { meta: db.get(), key_length: 0, access };
+        let mut fields = [0; DEADLINE_BYTES + LONG_KEY_BYTES];
+        let mut length = 0;
+        if let Some(deadline) = expires_at {
+            tag.meta |= EXPIRES;
+            fields[..DEADLINE_BYTES].copy_from_slice(&deadline.0.to_le_bytes());
+            length += DEADLINE_BYTES;
+        }
         match u8::try_from(key.len()) {
-            Ok(short) => front.push(&[short]),
+            Ok(short) => tag.key_length = short,
             Err(_) => {
-                front.bytes[0] |= LONG_KEY;
+                tag.meta |= LONG_KEY;
                 // Packed entries are short: the key's length fits by far.
-                front.push(&(key.len() as u32).to_le_bytes());
+                let long = (key.len() as u32).to_le_bytes();
+                fields[length..length + LONG_KEY_BYTES].copy_from_slice(&long);
+                length += LONG_KEY_BYTES;
             }
         }
-        if let Some(deadline) = expires_at {
-            front.bytes[0] |= EXPIRES;
-            front.push(&deadline.0.to_le_bytes());
-        }
-        Entry(Block::packed([&front.bytes[..front.length], key, value[0], value[1]]))
+        Entry(Block::packed(tag, [&fields[..length], key, value[0], value[1]]))
+    }
+
+    /// Everything of it but the value.
+    pub(crate) fn front(&self) -> Front<'_> {
+        let access = self.0.tag().access;
+        Front { db: self.db(), key: self.key(), expires_at: self.expires_at(), access }
     }
 
     pub(crate) fn db(&self) -> Db {
-        match self.0.view() {
-            View::Packed(bytes) => Db::new(bytes[0] & DB_MASK).unwrap_or_default(),
-            View::Large(large) => large.db,
-        }
+        Db::new(self.0.tag().meta & DB_MASK).unwrap_or_default()
     }
 
     pub(crate) fn key(&self) -> &[u8] {
         match self.0.view() {
             View::Packed(bytes) => {
-                let spans = Spans::of(bytes);
+                let spans = Spans::of(self.0.tag(), bytes);
                 &bytes[spans.key..spans.value]
             }
             View::Large(large) => &large.key,
@@ -133,7 +153,7 @@ impl Entry {
 
     pub(crate) fn value(&self) -> &[u8] {
         match self.0.view() {
-            View::Packed(bytes) => &bytes[Spans::of(bytes).value..],
+            View::Packed(bytes) => &bytes[Spans::of(self.0.tag(), bytes).value..],
             View::Large(large) => &large.value,
         }
     }
@@ -153,7 +173,7 @@ impl Entry {
 
     pub(crate) fn expires_at(&self) -> Option<UnixMillis> {
         match self.0.view() {
-            View::Packed(bytes) => Spans::of(bytes).deadline(bytes),
+            View::Packed(bytes) => Spans::of(self.0.tag(), bytes).deadline(bytes),
             View::Large(large) => large.expires_at,
         }
     }
@@ -173,11 +193,30 @@ impl Entry {
         (self.0.allocated_bytes() + TABLE_BYTES) as u64
     }
 
+    /// How long nobody has asked for it, in seconds.
+    pub(crate) fn idle_seconds(&self, now: UnixMillis) -> u32 {
+        self.0.tag().access.idle_seconds(now)
+    }
+
+    /// Somebody has asked for it. Writes only when the clock has moved on since: most reads leave the line clean.
+    pub(crate) fn touch(&mut self, now: UnixMillis) {
+        let tag = self.0.tag();
+        let access = tag.access.again(now);
+        if access != { tag.access } {
+            self.0.set_tag(Tag { access, ..tag });
+        }
+    }
+
+    pub(crate) fn set_access(&mut self, access: Access) {
+        self.0.set_tag(Tag { access, ..self.0.tag() });
+    }
+
     /// Writes value and deadline over the old ones where they lie; `false` when they do not fit there exactly.
     pub(crate) fn overwrite(&mut self, value: &[u8], expires_at: Option<UnixMillis>) -> bool {
+        let tag = self.0.tag();
         match self.0.view_mut() {
             View::Packed(bytes) => {
-                let spans = Spans::of(bytes);
+                let spans = Spans::of(tag, bytes);
                 let fits = bytes.len() - spans.value == value.len()
                     && spans.deadline.is_some() == expires_at.is_some();
                 if fits {
@@ -187,6 +226,9 @@ impl Entry {
                 fits
             }
             View::Large(large) => {
+                if large.expires_at.is_some() != expires_at.is_some() {
+                    return false;
+                }
                 // What somebody else holds stays as it is.
                 let old = Arc::get_mut(&mut large.value).filter(|old| old.len() == value.len());
                 let Some(old) = old else { return false };
@@ -207,25 +249,21 @@ impl Entry {
             }
             return;
         }
-        let (db, key, value, expires_at) = (self.db(), self.key(), self.value(), self.expires_at());
-        let longer = if key.len() + value.len() + suffix.len() > PACKED_BYTES_MAX {
-            Entry::large(db, key, Arc::new([value, suffix].concat()), expires_at)
-        } else {
-            Entry::packed(db, key, [value, suffix], expires_at)
-        };
-        *self = longer;
+        *self = Entry::joined(self.front(), [self.value(), suffix]);
     }
 
     /// Sets or takes away the deadline.
     pub(crate) fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
+        let tag = self.0.tag();
         match self.0.view_mut() {
             View::Large(large) => large.expires_at = expires_at,
             View::Packed(bytes) => {
-                let spans = Spans::of(bytes);
+                let spans = Spans::of(tag, bytes);
                 if spans.deadline.is_some() == expires_at.is_some() {
                     spans.set_deadline(bytes, expires_at);
                 } else {
-                    *self = Entry::packed(self.db(), self.key(), [self.value(), &[]], expires_at);
+                    *self =
+                        Entry::packed(Front { expires_at, ..self.front() }, [self.value(), &[]]);
                 }
             }
         }
@@ -247,18 +285,18 @@ impl Hash for Entry {
     }
 }
 
-/// The part of a packed entry before its key, while it is put together.
-struct Front {
-    bytes: [u8; Front::BYTES_MAX],
-    length: usize,
+/// Everything of an entry but its value.
+#[derive(Clone, Copy)]
+pub(crate) struct Front<'e> {
+    pub(crate) db: Db,
+    pub(crate) key: &'e [u8],
+    pub(crate) expires_at: Option<UnixMillis>,
+    pub(crate) access: Access,
 }
 
-impl Front {
-    const BYTES_MAX: usize = 1 + size_of::<u32>() + size_of::<u64>();
-
-    fn push(&mut self, field: &[u8]) {
-        self.bytes[self.length..self.length + field.len()].copy_from_slice(field);
-        self.length += field.len();
+impl Front<'_> {
+    fn fits_packed(&self, value_length: usize) -> bool {
+        self.key.len() + value_length <= PACKED_BYTES_MAX
     }
 }
 
@@ -270,15 +308,17 @@ struct Spans {
 }
 
 impl Spans {
-    fn of(bytes: &[u8]) -> Spans {
-        let (key_length, mut at) = if bytes[0] & LONG_KEY == 0 {
-            (usize::from(bytes[1]), 2)
-        } else {
-            (u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]) as usize, 5)
-        };
-        let deadline = (bytes[0] & EXPIRES != 0).then_some(at);
+    fn of(tag: Tag, bytes: &[u8]) -> Spans {
+        let mut at = 0;
+        let deadline = (tag.meta & EXPIRES != 0).then_some(at);
         if deadline.is_some() {
-            at += size_of::<u64>();
+            at += DEADLINE_BYTES;
+        }
+        let mut key_length = usize::from(tag.key_length);
+        if tag.meta & LONG_KEY != 0 {
+            let [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+            key_length = u32::from_le_bytes([a, b, c, d]) as usize;
+            at += LONG_KEY_BYTES;
         }
         Spans { deadline, key: at, value: at + key_length }
     }
@@ -291,7 +331,7 @@ impl Spans {
     /// Only for an entry that has a deadline exactly when `deadline` is some.
     fn set_deadline(&self, bytes: &mut [u8], deadline: Option<UnixMillis>) {
         if let (Some(at), Some(deadline)) = (self.deadline, deadline) {
-            bytes[at..at + size_of::<u64>()].copy_from_slice(&deadline.0.to_le_bytes());
+            bytes[at..at + DEADLINE_BYTES].copy_from_slice(&deadline.0.to_le_bytes());
         }
     }
 }

@@ -60,6 +60,8 @@ impl<S> Keyspace<S> {
 mod tests {
     use super::*;
     use crate::Db;
+    use crate::access::Access;
+    use crate::entry::Front;
 
     #[test]
     fn the_shard_that_dashmap_would_choose_is_the_slot() {
@@ -70,7 +72,8 @@ mod tests {
             let slot = Slot::of_key(&key);
             let hash = keyspace.hash.of(slot, db, &key);
             assert_eq!(keyspace.map.determine_shard(hash as usize), slot.index());
-            let entry = Entry::new(db, &key, b"", None);
+            let front = Front { db, key: &key, expires_at: None, access: Access::NEVER };
+            let entry = Entry::new(front, b"");
             assert_eq!(keyspace.map.hash_usize(&entry), hash as usize, "DashMap agrees");
             assert_eq!(keyspace.map.determine_map(&entry), slot.index());
         }

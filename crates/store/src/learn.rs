@@ -2,6 +2,8 @@
 
 use annulet_ring::Slot;
 
+use crate::access::Access;
+use crate::entry::Front;
 use crate::{ClockShift, CorruptEffects, Effect, Entries};
 
 impl Entries<'_> {
@@ -27,10 +29,13 @@ impl Entries<'_> {
     fn apply_one(&mut self, effect: Effect<'_>, shift: ClockShift) {
         match effect {
             Effect::Put { db, key, value, expires_at } => {
-                self.store(db, key, value, expires_at.map(|deadline| shift.shift(deadline)));
+                let expires_at = expires_at.map(|deadline| shift.shift(deadline));
+                // How long it was idle does not travel.
+                let access = Access::at(shift.receiver_now);
+                self.store(Front { db, key, expires_at, access }, value);
             }
             Effect::Append { db, key, suffix } => {
-                self.extend(db, key, suffix);
+                self.extend(shift.receiver_now, db, key, suffix);
             }
             Effect::Delete { db, key } => {
                 if let Some(index) = self.find(db, key) {

@@ -9,6 +9,7 @@
 //! - Only this crate names DashMap and only this crate says `unsafe`: in `block` (an owned buffer behind a thin
 //!   pointer), in `bucket` (buckets by index), in `guard` (what lies beside a slot's shard) and in `prefetch`.
 
+mod access;
 mod block;
 mod bucket;
 mod copy;

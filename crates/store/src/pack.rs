@@ -19,7 +19,7 @@ impl Entries<'_> {
         for index in 0..self.rows.buckets() {
             let Some(entry) = bucket::get_mut(self.rows, index) else { continue };
             if entry.value().len() <= PACKED_VALUE_BYTES_MAX {
-                let fresh = Entry::new(entry.db(), entry.key(), entry.value(), entry.expires_at());
+                let fresh = Entry::new(entry.front(), entry.value());
                 // A value that had grown by APPEND gives back the room it had ahead.
                 self.ledger.used_bytes -= entry.used_bytes();
                 self.ledger.used_bytes += fresh.used_bytes();

@@ -117,7 +117,13 @@ mod tests {
         };
         agree();
         for number in 0..5000 {
-            keyspace.lock(slot).entries().put(Db::default(), &key(number), b"", None);
+            keyspace.lock(slot).entries().put(
+                UnixMillis(0),
+                Db::default(),
+                &key(number),
+                b"",
+                None,
+            );
             agree();
         }
         let most = agree();
@@ -142,7 +148,7 @@ mod tests {
         };
         stages();
         let mut guard = keyspace.lock(slot);
-        guard.entries().put(db, b"key", b"value", None);
+        guard.entries().put(UnixMillis(0), db, b"key", b"value", None);
         stages();
         drop(guard);
         stages();

@@ -14,7 +14,7 @@ fn a_key_is_gone_at_its_deadline_and_there_just_before() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
-    entries.put(db(0), &key(1), b"v", Some(UnixMillis(100)));
+    entries.put(DAWN, db(0), &key(1), b"v", Some(UnixMillis(100)));
     assert!(entries.get(UnixMillis(99), db(0), &key(1)).is_some());
     assert_eq!(entries.len(db(0)), 1);
     assert!(entries.get(UnixMillis(100), db(0), &key(1)).is_none());
@@ -28,15 +28,15 @@ fn to_every_write_an_expired_key_is_a_missing_one() {
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
     let now = UnixMillis(100);
-    entries.put(db(0), &key(1), b"old", Some(now));
+    entries.put(DAWN, db(0), &key(1), b"old", Some(now));
     assert_eq!(entries.append(now, db(0), &key(1), b"new"), 3);
     let entry = entries.get(now, db(0), &key(1)).unwrap();
     assert_eq!((entry.value().as_string(), entry.expires_at()), (Some(b"new".as_slice()), None));
-    entries.put(db(0), &key(2), b"old", Some(now));
+    entries.put(DAWN, db(0), &key(2), b"old", Some(now));
     assert!(!entries.remove(now, db(0), &key(2)));
-    entries.put(db(0), &key(3), b"old", Some(now));
+    entries.put(DAWN, db(0), &key(3), b"old", Some(now));
     assert!(!entries.set_expiry(now, db(0), &key(3), UnixMillis(500)));
-    entries.put(db(0), &key(4), b"old", Some(now));
+    entries.put(DAWN, db(0), &key(4), b"old", Some(now));
     assert!(!entries.clear_expiry(now, db(0), &key(4)));
     assert_eq!((entries.expired_total(), contents(&entries).len()), (4, 1));
 }
@@ -46,8 +46,8 @@ fn an_expired_key_is_not_shown_but_still_counted() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
-    entries.put(db(0), &key(1), b"v", Some(UnixMillis(100)));
-    entries.put(db(0), &key(2), b"v", Some(UnixMillis(101)));
+    entries.put(DAWN, db(0), &key(1), b"v", Some(UnixMillis(100)));
+    entries.put(DAWN, db(0), &key(2), b"v", Some(UnixMillis(101)));
     let mut seen = Vec::new();
     entries.for_each(UnixMillis(100), db(0), |key, _| seen.push(key.to_vec()));
     assert_eq!((seen, entries.len(db(0))), (vec![key(2)], 2));
@@ -60,7 +60,7 @@ fn deadlines_can_be_set_moved_and_taken_away() {
     let mut entries = guard.entries();
     for (number, length) in [(1, 10), (2, 100_000)] {
         let value = vec![5; length];
-        entries.put(db(0), &key(number), &value, None);
+        entries.put(DAWN, db(0), &key(number), &value, None);
         assert!(!entries.clear_expiry(DAWN, db(0), &key(number)), "nothing to clear");
         for deadline in [500, 200, 900] {
             assert!(entries.set_expiry(DAWN, db(0), &key(number), UnixMillis(deadline)));
@@ -82,8 +82,8 @@ fn a_slot_is_due_at_its_earliest_deadline() {
     let keyspace = keyspace();
     let (low, high) = (Slot::of_key(b"bar"), Slot::of_key(b"foo"));
     assert!(low < high);
-    keyspace.lock(high).entries().put(db(0), b"foo", b"v", Some(UnixMillis(50)));
-    keyspace.lock(low).entries().put(db(0), b"bar", b"v", None);
+    keyspace.lock(high).entries().put(DAWN, db(0), b"foo", b"v", Some(UnixMillis(50)));
+    keyspace.lock(low).entries().put(DAWN, db(0), b"bar", b"v", None);
     assert_eq!(keyspace.due(UnixMillis(49), first()), None);
     assert_eq!(keyspace.due(UnixMillis(50), first()), Some(high));
     keyspace.lock(low).entries().set_expiry(DAWN, db(0), b"bar", UnixMillis(40));
@@ -100,9 +100,9 @@ fn a_scan_removes_what_is_due_and_sets_the_hint_to_what_is_next() {
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
     for number in 0..1_000 {
-        entries.put(db(0), &key(number), b"v", Some(UnixMillis(1_000 + number as u64)));
+        entries.put(DAWN, db(0), &key(number), b"v", Some(UnixMillis(1_000 + number as u64)));
     }
-    entries.put(db(0), &key(5_000), b"v", None);
+    entries.put(DAWN, db(0), &key(5_000), b"v", None);
     assert_eq!(entries.expire_due(UnixMillis(999), usize::MAX), 0, "not due: not scanned");
     assert_eq!(entries.expire_due(UnixMillis(1_099), usize::MAX), 100);
     assert_eq!(keyspace.due(UnixMillis(1_099), first()), None);
@@ -119,14 +119,14 @@ fn a_bounded_scan_stays_due_until_it_has_come_round() {
     let mut entries = guard.entries();
     for number in 0..1_000 {
         let deadline = if number % 2 == 0 { 100 } else { 9_000 };
-        entries.put(db(0), &key(number), b"v", Some(UnixMillis(deadline)));
+        entries.put(DAWN, db(0), &key(number), b"v", Some(UnixMillis(deadline)));
     }
     let (mut calls, mut removed) = (0, 0);
     while keyspace.due(UnixMillis(100), first()).is_some() {
         let now_removed = entries.expire_due(UnixMillis(100), 50);
         assert!(now_removed <= 50);
         if calls == 3 {
-            entries.put(db(0), &key(0), b"late", Some(UnixMillis(4_000)));
+            entries.put(DAWN, db(0), &key(0), b"late", Some(UnixMillis(4_000)));
         }
         removed += now_removed;
         calls += 1;
@@ -143,8 +143,8 @@ fn keys_that_expire_are_logged_as_deleted() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
-    entries.put(db(2), &key(1), b"v", Some(UnixMillis(10)));
-    entries.put(db(3), &key(2), b"v", Some(UnixMillis(10)));
+    entries.put(DAWN, db(2), &key(1), b"v", Some(UnixMillis(10)));
+    entries.put(DAWN, db(3), &key(2), b"v", Some(UnixMillis(10)));
     entries.start_log();
     entries.get(UnixMillis(10), db(2), &key(1));
     entries.expire_due(UnixMillis(10), 100);

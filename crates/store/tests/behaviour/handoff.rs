@@ -13,7 +13,7 @@ fn put_keys(chunk: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn fill(entries: &mut Entries<'_>, keys: usize) {
-    (0..keys).for_each(|number| entries.put(db(0), &key(number), &[1; 20], None));
+    (0..keys).for_each(|number| entries.put(DAWN, db(0), &key(number), &[1; 20], None));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_value_above_the_budget_goes_alone() {
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
     fill(&mut entries, 2);
-    entries.put(db(0), &key(2), &[2; 100_000], None);
+    entries.put(DAWN, db(0), &key(2), &[2; 100_000], None);
     entries.start_log();
     let mut cursor = CopyCursor::default();
     for _ in 0..3 {
@@ -81,7 +81,7 @@ fn the_copy_begins_again_when_entries_have_moved() {
     let mut cursor = CopyCursor::default();
     let mut first = Vec::new();
     assert_eq!(entries.copy_chunk(&mut cursor, 2_000, &mut first), CopyProgress::More);
-    (100..1_000).for_each(|number| entries.put(db(0), &key(number), b"new", None));
+    (100..1_000).for_each(|number| entries.put(DAWN, db(0), &key(number), b"new", None));
     entries.take_log();
     let mut again = Vec::new();
     assert_eq!(entries.copy_chunk(&mut cursor, 1 << 20, &mut again), CopyProgress::Done);
@@ -98,10 +98,10 @@ fn writes_that_move_nothing_do_not_hold_the_copy_up() {
     let mut cursor = CopyCursor::default();
     let mut copied = Vec::new();
     while entries.copy_chunk(&mut cursor, 200, &mut copied) == CopyProgress::More {
-        entries.put(db(0), &key(7), b"longer and longer", None);
+        entries.put(DAWN, db(0), &key(7), b"longer and longer", None);
         entries.append(DAWN, db(0), &key(7), b"!");
         entries.remove(DAWN, db(0), &key(8));
-        entries.put(db(0), &key(8), b"back", None);
+        entries.put(DAWN, db(0), &key(8), b"back", None);
         assert!(copied.len() < 100_000, "the copy ends");
     }
 }
@@ -111,7 +111,7 @@ fn an_append_that_is_in_the_copied_value_is_not_done_twice() {
     let (source, target) = (keyspace(), keyspace());
     let mut guard = source.lock(slot());
     let mut entries = guard.entries();
-    entries.put(db(0), &key(1), b"a", None);
+    entries.put(DAWN, db(0), &key(1), b"a", None);
     entries.start_log();
     entries.append(DAWN, db(0), &key(1), b"b");
     let mut stream = Vec::new();
@@ -128,7 +128,7 @@ fn the_log_of_a_large_append_is_as_small_as_its_suffix() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
-    entries.put(db(0), &key(1), &[0; 1_000_000], None);
+    entries.put(DAWN, db(0), &key(1), &[0; 1_000_000], None);
     entries.start_log();
     entries.append(DAWN, db(0), &key(1), b"suffix");
     assert!(entries.log_bytes() < 30, "{} bytes", entries.log_bytes());
@@ -145,8 +145,8 @@ fn remaining_time_travels_and_the_learner_is_due_by_its_own_clock() {
     let (source, target) = (keyspace(), keyspace());
     let mut guard = source.lock(slot());
     let mut entries = guard.entries();
-    entries.put(db(0), &key(1), b"v", Some(UnixMillis(10_500)));
-    entries.put(db(0), &key(2), b"v", None);
+    entries.put(DAWN, db(0), &key(1), b"v", Some(UnixMillis(10_500)));
+    entries.put(DAWN, db(0), &key(2), b"v", None);
     entries.start_log();
     let mut stream = Vec::new();
     entries.copy_chunk(&mut CopyCursor::default(), 1_000, &mut stream);

@@ -138,9 +138,9 @@ impl Run<'_> {
                 let deadline = ttl_ms.map(|ttl_ms| UnixMillis(now.0 + ttl_ms));
                 self.model.0.insert((db(number), key(at)), (value.clone(), deadline));
                 if owned {
-                    self.source.put_shared(db(number), &key(at), value.into(), deadline);
+                    self.source.put_shared(now, db(number), &key(at), value.into(), deadline);
                 } else {
-                    self.source.put(db(number), &key(at), &value, deadline);
+                    self.source.put(now, db(number), &key(at), &value, deadline);
                 }
             }
             Step::Append { db: number, key: at, length } => {
@@ -197,7 +197,7 @@ impl Run<'_> {
         let names: Vec<_> = (0..keys).map(|at| key(1_000_000 + self.fresh * 1_000 + at)).collect();
         self.fresh += 1;
         for (at, name) in names.iter().enumerate() {
-            self.source.put(Db::default(), name, b"churn", None);
+            self.source.put(UnixMillis(0), Db::default(), name, b"churn", None);
             if at < kept {
                 self.model.0.insert((Db::default(), name.clone()), (b"churn".to_vec(), None));
             } else {

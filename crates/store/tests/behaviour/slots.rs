@@ -13,7 +13,7 @@ fn a_key_is_found_in_its_slot_and_database_and_nowhere_else() {
     let keys: Vec<_> = (0..500_u32).map(|n| n.wrapping_mul(0x9e37_79b1).to_le_bytes()).collect();
     for (key, db) in keys.iter().zip(Db::all().cycle()) {
         let mut guard = keyspace.lock(Slot::of_key(key));
-        guard.entries().put(db, key, b"value", None);
+        guard.entries().put(DAWN, db, key, b"value", None);
     }
     let mut found = 0;
     for slot in Slot::all() {
@@ -42,7 +42,7 @@ fn two_keyspaces_of_one_seed_agree_on_the_order_of_entries() {
     let order = |seed| {
         let keyspace = Keyspace::new(seed, |_| ());
         let mut guard = keyspace.lock(slot());
-        (0..100).for_each(|n| guard.entries().put(db(0), &key(n), b"", None));
+        (0..100).for_each(|n| guard.entries().put(DAWN, db(0), &key(n), b"", None));
         let mut order = Vec::new();
         guard.entries().for_each(DAWN, db(0), |key, _| order.push(key.to_vec()));
         order
@@ -58,7 +58,7 @@ fn the_companion_of_a_slot_is_reached_through_its_guard() {
     assert_eq!(guard.slot(), slot());
     guard.companion_mut().push(7);
     let (mut entries, companion) = guard.both();
-    entries.put(db(0), &key(1), b"v", None);
+    entries.put(DAWN, db(0), &key(1), b"v", None);
     companion.push(entries.slot().get());
     assert_eq!(*guard.companion(), [slot().get(), 7, slot().get()]);
     drop(guard);
@@ -82,7 +82,7 @@ fn threads_that_lock_the_same_slots_lose_no_update() {
                         *guard.companion_mut() += 1;
                         guard.entries().append(DAWN, db(0), key, &[thread]);
                         if round % 100 == 0 {
-                            guard.entries().put(db(1 + thread), key, b"mine", None);
+                            guard.entries().put(DAWN, db(1 + thread), key, b"mine", None);
                         }
                     }
                 }
