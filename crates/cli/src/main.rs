@@ -13,13 +13,15 @@ mod verb;
 use std::future::Future;
 use std::process::ExitCode;
 
+use annulet_store::heap::Heap;
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
 
 use args::{Cli, Verb};
 use failure::{Failure, Outcome};
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: Heap<Jemalloc> = Heap::new(Jemalloc);
 
 /// Threads for control work (heartbeats, hand-off control); clients are served by workers of their own.
 const CONTROL_THREADS: usize = 2;

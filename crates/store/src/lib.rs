@@ -7,7 +7,8 @@
 //! Laws
 //! - A guard never leaves synchronous code, and several guards are taken in ascending slot order.
 //! - Only this crate names DashMap and only this crate says `unsafe`: in `block` (an owned buffer behind a thin
-//!   pointer), in `bucket` (buckets by index), in `guard` (what lies beside a slot's shard) and in `prefetch`.
+//!   pointer), in `bucket` (buckets by index), in `guard` (what lies beside a slot's shard), in `prefetch` and in
+//!   `heap` (the allocator).
 
 mod access;
 mod block;
@@ -22,6 +23,7 @@ mod entry;
 mod expiry;
 mod guard;
 mod hash;
+pub mod heap;
 mod keyspace;
 mod learn;
 mod ledger;
