@@ -99,8 +99,8 @@ impl<'a> Context<'a> {
     pub fn put_arg(&mut self, key: &[u8], args: Args<'_>, index: usize, expiry: Expiry) {
         match args.shared(index) {
             Some(value) if expiry.deadline().is_none_or(|deadline| deadline > self.now) => {
-                let (db, slot) = (self.db, self.index(key));
-                self.locked[slot].put_shared(db, key, Arc::clone(value), expiry.deadline());
+                let (now, db, slot) = (self.now, self.db, self.index(key));
+                self.locked[slot].put_shared(now, db, key, Arc::clone(value), expiry.deadline());
             }
             Some(_) | None => self.put(key, args.at(index), expiry),
         }
