@@ -14,8 +14,10 @@ use crate::stats;
 
 /// How often expired keys are looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Entries that one look at one slot may remove.
-const ENTRIES_PER_SLOT_MAX: usize = 256;
+/// Places of a slot's table that are looked at under one lock.
+const PLACES_PER_LOCK_MAX: usize = 256;
+/// How long expired keys are looked for in one interval.
+const EXPIRY_MS_MAX: u64 = 25;
 /// Slots that are looked at between two pauses for other work.
 const SLOTS_PER_TURN_MAX: usize = 256;
 /// Old places that are freed together while entries are packed; see `Entries::pack`.
@@ -31,12 +33,13 @@ pub(crate) async fn run(node: Arc<Node>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stop = node.stop.subscribe();
     let (mut round, mut commands, mut measured_at) = (0, 0, clock::boot_millis());
+    let mut expire_next = Slot::FIRST;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        expire(&node).await;
+        expire_next = expire(&node, expire_next).await;
         round += 1;
         if round % ROUNDS_PER_MEASUREMENT == 0 {
             let (total, now) = (node.stats.tally().commands, clock::boot_millis());
@@ -49,28 +52,43 @@ pub(crate) async fn run(node: Arc<Node>) {
     }
 }
 
-/// Removes expired entries from the slots that this node owns.
-async fn expire(node: &Node) {
-    let now = UnixMillis(clock::unix_millis());
-    let mut from = Slot::new(0);
+/// Removes expired entries from the slots that this node owns, beginning at `first`, until there are none or the time
+/// is over. Returns where to begin next time.
+async fn expire(node: &Node, first: Slot) -> Slot {
+    let (now, started) = (UnixMillis(clock::unix_millis()), clock::boot_millis());
+    let mut from = first;
     let mut looked_at = 0;
-    while let Some(slot) = from.and_then(|from| node.keyspace().due(now, from)) {
-        stats::add(&node.stats.expired, expire_slot(node, slot, now) as u64);
-        from = Slot::new(slot.get() + 1);
+    // Whether a slot was found since the last turn from the last slot to the first.
+    let mut found = true;
+    loop {
+        match node.keyspace().due(now, from) {
+            Some(slot) => {
+                found |= expire_slot(node, slot, now);
+                from = Slot::new(slot.get() + 1).unwrap_or(Slot::FIRST);
+            }
+            None if !found => return Slot::FIRST,
+            None => (from, found) = (Slot::FIRST, false),
+        }
         looked_at += 1;
         if looked_at % SLOTS_PER_TURN_MAX == 0 {
+            if clock::boot_millis() - started >= EXPIRY_MS_MAX {
+                return from;
+            }
             tokio::task::yield_now().await;
         }
     }
 }
 
-fn expire_slot(node: &Node, slot: Slot, now: UnixMillis) -> usize {
+/// Looks at a few places of one slot. False: this node may not change it.
+fn expire_slot(node: &Node, slot: Slot, now: UnixMillis) -> bool {
     let mut guard = node.keyspace().lock(slot);
-    match guard.companion().may_write() {
-        true => guard.entries().expire_due(now, ENTRIES_PER_SLOT_MAX),
-        // Only owners expire (R12).
-        false => 0,
+    // Only owners expire (R12).
+    let may_write = guard.companion().may_write();
+    if may_write {
+        let expired = guard.entries().expire_due(now, PLACES_PER_LOCK_MAX);
+        stats::add(&node.stats.expired, expired as u64);
     }
+    may_write
 }
 
 fn measure(node: &Node) {
@@ -97,13 +115,13 @@ fn pack_if_worth_it(node: &Arc<Node>) {
 
 fn pack(node: &Arc<Node>) -> usize {
     let mut total = 0;
-    let mut from = Some(Slot::FIRST);
-    while let Some(first) = from {
+    let mut from = Some((Slot::FIRST, 0));
+    while let Some(next) = from {
         // A thread of its own for each batch: a thread keeps places that it has freed for itself and would use them
         // for the next entries, wherever in memory they are. It gives them back when it ends.
         let packing = Arc::clone(node);
         let batch = std::thread::Builder::new().name("annulet-pack".to_owned());
-        let packed = batch.spawn(move || pack_batch(&packing, first)).map(JoinHandle::join);
+        let packed = batch.spawn(move || pack_batch(&packing, next)).map(JoinHandle::join);
         let Ok(Ok((entries, next))) = packed else { break };
         total += entries;
         from = next;
@@ -111,17 +129,25 @@ fn pack(node: &Arc<Node>) -> usize {
     total
 }
 
-/// Packs slots until enough old places wait to be freed; returns how many entries that were, and the next slot.
-fn pack_batch(node: &Node, first: Slot) -> (usize, Option<Slot>) {
+/// Packs entries until enough old ones wait to be freed; returns how many they were, and the slot and the place in it
+/// to go on from.
+fn pack_batch(node: &Node, (first, place): (Slot, usize)) -> (usize, Option<(Slot, usize)>) {
     let mut old: Vec<Detached> = Vec::new();
-    let mut entries = 0;
+    let (mut entries, mut place) = (0, place);
     for slot in Slot::all().skip(first.index()) {
-        if entries >= PACKED_ENTRIES_MAX {
-            return (entries, Some(slot));
+        loop {
+            if entries >= PACKED_ENTRIES_MAX {
+                return (entries, Some((slot, place)));
+            }
+            let (detached, next) =
+                node.keyspace().lock(slot).entries().pack(place, PLACES_PER_LOCK_MAX);
+            entries += detached.len();
+            old.push(detached);
+            place = next.unwrap_or(0);
+            if next.is_none() {
+                break;
+            }
         }
-        let detached = node.keyspace().lock(slot).entries().pack();
-        entries += detached.len();
-        old.push(detached);
     }
     (entries, None)
 }

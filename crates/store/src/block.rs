@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::UnixMillis;
 use crate::access::Access;
+use crate::heap::class_bytes;
 
 /// The length that no packed block has: it marks a large one.
 const LARGE: u16 = u16::MAX;
@@ -159,13 +160,17 @@ impl Block {
         }
     }
 
-    /// The bytes of its allocations.
+    /// What its allocations take.
     pub(crate) fn allocated_bytes(&self) -> usize {
         match self.view() {
-            View::Packed(bytes) => packed_layout(bytes.len()).size(),
+            View::Packed(bytes) => class_bytes(packed_layout(bytes.len()).size()),
             View::Large(large) => {
-                let shared = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
-                size_of::<LargeBlock>() + large.key.len() + shared + large.value.capacity()
+                // An Arc has two counters before what it shares.
+                const SHARED: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
+                class_bytes(size_of::<LargeBlock>())
+                    + class_bytes(large.key.len())
+                    + class_bytes(SHARED)
+                    + class_bytes(large.value.capacity())
             }
         }
     }
@@ -215,7 +220,7 @@ mod tests {
         let View::Packed(bytes) = block.view() else { panic!("packed") };
         assert_eq!(bytes, b"abcde!");
         assert_eq!((block.tag().meta, block.tag().key_length), (4, 9));
-        assert_eq!(block.allocated_bytes(), 14);
+        assert_eq!(block.allocated_bytes(), 16);
         let empty = Block::packed(TAG, [&[]; 4]);
         assert!(matches!(empty.view(), View::Packed([])));
     }

@@ -3,8 +3,8 @@
 use dashmap::SharedValue;
 use hashbrown::raw::RawTable;
 
-use crate::Db;
 use crate::entry::Entry;
+use crate::{Db, heap};
 
 /// A row of DashMap's table: the entry is the key, and the value is nothing.
 pub(crate) type Row = (Entry, SharedValue<()>);
@@ -58,6 +58,12 @@ pub(crate) fn take(rows: &mut Rows, index: usize) -> Option<Entry> {
 /// `len()`); it is then not full afterwards.
 pub(crate) fn insert(rows: &mut Rows, hash: u64, entry: Entry, rehash: impl Fn(&Entry) -> u64) {
     rows.insert_entry(hash, (entry, SharedValue::new(())), |(entry, _)| rehash(entry));
+}
+
+/// What the allocation of the table takes.
+pub(crate) fn allocated_bytes(rows: &Rows) -> u64 {
+    let (_, layout) = rows.allocation_info();
+    heap::allocated_bytes(layout) as u64
 }
 
 fn is_full(rows: &Rows, index: usize) -> bool {

@@ -12,7 +12,7 @@ pub struct CopyCursor {
     /// The next bucket.
     bucket: usize,
     /// The slot's generation when the cursor was last used.
-    generation: u64,
+    generation: u32,
 }
 
 /// Whether a copy goes on.
@@ -38,7 +38,7 @@ impl Entries<'_> {
         out: &mut Vec<u8>,
     ) -> CopyProgress {
         debug_assert!(self.is_logging(), "a copy without a log misses what is written meanwhile");
-        if let Some(log) = &mut self.ledger.log {
+        if let Some(log) = self.ledger.log_mut() {
             out.append(log);
         }
         if cursor.generation != self.ledger.generation {

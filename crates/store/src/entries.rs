@@ -120,7 +120,7 @@ impl Entries<'_> {
 
     /// How many keys `db` has here, with those that are expired but not yet removed.
     pub fn len(&self, db: Db) -> usize {
-        self.ledger.count(db).keys
+        self.ledger.count(db).keys as usize
     }
 
     /// How many keys all databases have here.
@@ -135,12 +135,13 @@ impl Entries<'_> {
 
     /// How many keys of `db` here have a deadline.
     pub fn expires(&self, db: Db) -> usize {
-        self.ledger.count(db).expires
+        self.ledger.count(db).expires as usize
     }
 
-    /// The memory of the entries, in bytes: allocations as asked for, and their share of the table.
+    /// The memory of the entries and their table in bytes, as the allocator takes it (see [`heap`](crate::heap)). What
+    /// is shared with somebody counts as the slot's.
     pub fn used_bytes(&self) -> u64 {
-        self.ledger.used_bytes
+        self.ledger.entry_bytes + bucket::allocated_bytes(self.rows)
     }
 
     /// How many keys have expired here since the process started. It stays when the entries go.
@@ -263,12 +264,12 @@ impl Entries<'_> {
     }
 
     pub(crate) fn take_all(&mut self, db: Option<Db>) -> Detached {
-        let of_db = db.map_or(self.rows.len(), |db| self.ledger.count(db).keys);
+        let of_db = db.map_or(self.rows.len(), |db| self.len(db));
         if of_db == self.rows.len() {
             self.ledger.clear();
             self.next_expiry.store(NO_EXPIRY, Ordering::Relaxed);
             let rows = std::mem::take(self.rows);
-            self.whereabouts.set(self.rows);
+            self.table_moved();
             return Detached { rows, entries: Vec::new() };
         }
         let mut entries = Vec::with_capacity(of_db);
@@ -295,7 +296,7 @@ impl Entries<'_> {
     }
 
     fn table_moved(&mut self) {
-        self.ledger.generation += 1;
+        self.ledger.generation = self.ledger.generation.wrapping_add(1);
         self.whereabouts.set(self.rows);
     }
 }

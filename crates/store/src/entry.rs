@@ -25,9 +25,6 @@ const LONG_KEY: u8 = 0x20;
 const DEADLINE_BYTES: usize = size_of::<u64>();
 const LONG_KEY_BYTES: usize = size_of::<u32>();
 
-/// What the table costs an entry: a pointer and a control byte, at its average load of two thirds or so.
-const TABLE_BYTES: usize = 14;
-
 /// The value of an entry, by its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'e> {
@@ -188,9 +185,9 @@ impl Entry {
         self.key() == key && self.db() == db
     }
 
-    /// What it costs, its share of the table included.
-    pub(crate) fn used_bytes(&self) -> u64 {
-        (self.0.allocated_bytes() + TABLE_BYTES) as u64
+    /// What its allocations take.
+    pub(crate) fn allocated_bytes(&self) -> u64 {
+        self.0.allocated_bytes() as u64
     }
 
     /// How long nobody has asked for it, in seconds.

@@ -35,7 +35,7 @@ impl<A> Heap<A> {
 }
 
 /// The same layout, with a size that has the alignment in it if classes alone do not keep that.
-fn padded(layout: Layout) -> Layout {
+const fn padded(layout: Layout) -> Layout {
     match layout.align() > QUANTUM_BYTES {
         true => layout.pad_to_align(),
         false => layout,
@@ -71,6 +71,11 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
         // SAFETY: as in `dealloc`; the new size is above zero as the caller promises, padded or not.
         unsafe { self.0.realloc(pointer, padded(layout), padded(new).size()) }
     }
+}
+
+/// What an allocation from [`Heap`] takes, with an alignment of at most 16.
+pub(crate) const fn allocated_bytes(layout: Layout) -> usize {
+    class_bytes(padded(layout).size())
 }
 
 /// What an allocation of `size` bytes takes, with an alignment of at most 8.

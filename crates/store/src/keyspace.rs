@@ -16,7 +16,7 @@ use crate::{SlotGuard, UnixMillis};
 /// Invariants
 /// - the shard of a key is its slot
 /// - what lies beside a slot is reached only under the lock of its shard
-/// - `next_expiry` of a slot is not above the earliest deadline in it; it changes under the lock, and is read without
+/// - `next_expiry` of a slot in which anything expires is not `NO_EXPIRY`; it changes under the lock, is read without
 pub struct Keyspace<S> {
     pub(crate) hash: SlotHash,
     pub(crate) map: DashMap<Entry, (), SlotHash>,

@@ -1,42 +1,62 @@
 //! What is known of a slot's entries without looking at them.
 
-use smallvec::SmallVec;
-
-use crate::Db;
 use crate::entry::Entry;
 use crate::expiry::Scan;
+use crate::{DATABASES, Db};
 
 /// The counters and the log of one slot. It lies beside the slot's table and changes with it.
+///
+/// The fields stand in this order: the first eight bytes are what a read or an overwrite looks at, and share a cache line
+/// with the companion; the rest is for entries that come and go.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Ledger {
-    /// The effects of every write since the log was last taken, while one is on.
-    pub(crate) log: Option<Vec<u8>>,
-    /// Rises whenever entries may have changed their buckets: what a cursor remembered is then worth nothing.
-    pub(crate) generation: u64,
-    pub(crate) used_bytes: u64,
+    /// Changes whenever entries may have changed their buckets: what a cursor remembered is then worth nothing.
+    pub(crate) generation: u32,
+    /// Whether the log is on.
+    is_logging: bool,
+    /// What the allocations of all entries take.
+    pub(crate) entry_bytes: u64,
+    /// Database 0, mostly the only one.
+    first: Count,
     /// Keys that expired, since the start of the process.
     pub(crate) expired_total: u64,
-    pub(crate) scan: Scan,
-    /// By database; as long as the highest database that ever had a key here, mostly one.
-    counts: SmallVec<[Count; 1]>,
+    /// A scan for expired entries that is under way.
+    pub(crate) scan: Option<Box<Scan>>,
+    rare: Option<Box<Rare>>,
+}
+
+const _: () = assert!(size_of::<Ledger>() == 8 + 5 * 8, "with the companion, two cache lines");
+
+/// What few slots have at any time.
+#[derive(Default)]
+struct Rare {
+    /// The effects of every write since the log was last taken, while it is on.
+    log: Vec<u8>,
+    /// The databases from 1 on.
+    others: [Count; DATABASES as usize - 1],
 }
 
 /// The keys of one database in one slot.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
-    pub(crate) keys: usize,
-    pub(crate) expires: usize,
+    pub(crate) keys: u32,
+    pub(crate) expires: u32,
 }
 
 impl Ledger {
     pub(crate) fn count(&self, db: Db) -> Count {
-        self.counts.get(db.index()).copied().unwrap_or_default()
+        match (db.index().checked_sub(1), &self.rare) {
+            (None, _) => self.first,
+            (Some(_), None) => Count::default(),
+            (Some(other), Some(rare)) => rare.others[other],
+        }
     }
 
     /// An entry has come in.
     pub(crate) fn add(&mut self, entry: &Entry) {
-        let expires = usize::from(entry.expires_at().is_some());
-        self.used_bytes += entry.used_bytes();
+        self.entry_bytes += entry.allocated_bytes();
+        let expires = u32::from(entry.expires_at().is_some());
         let count = self.count_mut(entry.db());
         count.keys += 1;
         count.expires += expires;
@@ -44,8 +64,8 @@ impl Ledger {
 
     /// An entry goes out, or is about to change.
     pub(crate) fn subtract(&mut self, entry: &Entry) {
-        let expires = usize::from(entry.expires_at().is_some());
-        self.used_bytes -= entry.used_bytes();
+        self.entry_bytes -= entry.allocated_bytes();
+        let expires = u32::from(entry.expires_at().is_some());
         let count = self.count_mut(entry.db());
         count.keys -= 1;
         count.expires -= expires;
@@ -53,16 +73,53 @@ impl Ledger {
 
     /// Every entry has gone, at once.
     pub(crate) fn clear(&mut self) {
-        self.generation += 1;
-        self.used_bytes = 0;
-        self.scan = Scan::default();
-        self.counts = SmallVec::new();
+        self.entry_bytes = 0;
+        self.scan = None;
+        self.first = Count::default();
+        if let Some(rare) = &mut self.rare {
+            rare.others = Default::default();
+        }
+        self.drop_rare_if_unused();
+    }
+
+    pub(crate) fn start_log(&mut self) {
+        self.is_logging = true;
+        self.rare.get_or_insert_default().log = Vec::new();
+    }
+
+    pub(crate) fn stop_log(&mut self) {
+        self.is_logging = false;
+        if let Some(rare) = &mut self.rare {
+            rare.log = Vec::new();
+        }
+        self.drop_rare_if_unused();
+    }
+
+    /// The log, while it is on.
+    pub(crate) fn log(&self) -> Option<&Vec<u8>> {
+        self.rare.as_ref().filter(|_| self.is_logging).map(|rare| &rare.log)
+    }
+
+    /// The same, to be written. Off, as almost always, it costs a look at the hot line.
+    #[inline]
+    pub(crate) fn log_mut(&mut self) -> Option<&mut Vec<u8>> {
+        if !self.is_logging {
+            return None;
+        }
+        self.rare.as_mut().map(|rare| &mut rare.log)
+    }
+
+    fn drop_rare_if_unused(&mut self) {
+        let none = [Count::default(); DATABASES as usize - 1];
+        if !self.is_logging && self.rare.as_ref().is_some_and(|rare| rare.others == none) {
+            self.rare = None;
+        }
     }
 
     fn count_mut(&mut self, db: Db) -> &mut Count {
-        if self.counts.len() <= db.index() {
-            self.counts.resize(db.index() + 1, Count::default());
+        match db.index().checked_sub(1) {
+            None => &mut self.first,
+            Some(other) => &mut self.rare.get_or_insert_default().others[other],
         }
-        &mut self.counts[db.index()]
     }
 }

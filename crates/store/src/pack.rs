@@ -11,21 +11,25 @@ use crate::{Detached, Entries, bucket};
 const PACKED_VALUE_BYTES_MAX: usize = 16 * 1024;
 
 impl Entries<'_> {
-    /// Allocates every small entry anew and returns the old ones, to be dropped when the slot is no longer locked.
+    /// Allocates the small entries in `places_max` places of the table anew, from the place `from` on, which is 0 at
+    /// first. Returns the old ones, to be dropped when the slot is no longer locked, and where to go on.
+    ///
     /// Whoever packs many slots drops them a few thousand at a time: freed one by one, they would only be given out
-    /// again at once by the thread's cache of free places. Nothing of it is logged; no bucket changes.
-    pub fn pack(&mut self) -> Detached {
+    /// again at once by the thread's cache of free places. Nothing of it is logged; no bucket changes. Entries that
+    /// change their places between two calls may be left out.
+    pub fn pack(&mut self, from: usize, places_max: usize) -> (Detached, Option<usize>) {
         let mut old = Detached::default();
-        for index in 0..self.rows.buckets() {
+        let end = from.saturating_add(places_max).min(self.rows.buckets());
+        for index in from..end {
             let Some(entry) = bucket::get_mut(self.rows, index) else { continue };
             if entry.value().len() <= PACKED_VALUE_BYTES_MAX {
                 let fresh = Entry::new(entry.front(), entry.value());
                 // A value that had grown by APPEND gives back the room it had ahead.
-                self.ledger.used_bytes -= entry.used_bytes();
-                self.ledger.used_bytes += fresh.used_bytes();
+                self.ledger.entry_bytes -= entry.allocated_bytes();
+                self.ledger.entry_bytes += fresh.allocated_bytes();
                 old.entries.push(std::mem::replace(entry, fresh));
             }
         }
-        old
+        (old, (end < self.rows.buckets()).then_some(end))
     }
 }

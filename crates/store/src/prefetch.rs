@@ -53,7 +53,7 @@ impl<S> Keyspace<S> {
     /// First stage: asks for the lock of the slot, the head of its table, and what every command reads beside it.
     pub fn prefetch_slot(&self, slot: Slot) {
         prefetch(&raw const self.map.shards()[slot.index()]);
-        prefetch_all(&raw const self.beside[slot.index()]);
+        prefetch(&raw const self.beside[slot.index()]);
     }
 
     /// Second stage: asks for the control bytes and the bucket where a search for the key begins. Takes no lock.
@@ -74,13 +74,6 @@ impl<S> Keyspace<S> {
             prefetch(start);
             prefetch(start.wrapping_add(CACHE_LINE_BYTES));
         }
-    }
-}
-
-/// Asks for every line of the value.
-fn prefetch_all<T>(value: *const T) {
-    for offset in (0..size_of::<T>()).step_by(CACHE_LINE_BYTES) {
-        prefetch(value.cast::<u8>().wrapping_add(offset));
     }
 }
 

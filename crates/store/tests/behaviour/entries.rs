@@ -148,10 +148,13 @@ fn removing_says_whether_there_was_a_key() {
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
     entries.put(DAWN, db(0), &key(1), b"v", None);
+    let with_it = entries.used_bytes();
     assert!(!entries.remove(DAWN, db(1), &key(1)), "another database");
     assert!(entries.remove(DAWN, db(0), &key(1)));
     assert!(!entries.remove(DAWN, db(0), &key(1)));
-    assert_eq!((entries.total_len(), entries.used_bytes(), entries.expired_total()), (0, 0, 0));
+    assert_eq!((entries.total_len(), entries.expired_total()), (0, 0));
+    // The key and its length of five bytes, the value of one, and eight before them.
+    assert_eq!(with_it - entries.used_bytes(), 16);
 }
 
 #[test]
@@ -217,8 +220,13 @@ fn packing_changes_nothing_that_can_be_seen() {
     entries.append(DAWN, db(1), &key(1), b"more");
     entries.start_log();
     let before = contents(&entries);
-    let old = entries.pack();
-    assert!(old.len() > 100);
+    let (mut place, mut packed, mut calls) = (Some(0), 0, 0);
+    while let Some(from) = place {
+        let (old, next) = entries.pack(from, 100);
+        (place, packed, calls) = (next, packed + old.len(), calls + 1);
+        assert!(old.len() <= 100);
+    }
+    assert!(packed > 100 && calls == 1024_usize.div_ceil(100), "{packed} in {calls} calls");
     assert_eq!(contents(&entries), before);
     assert_eq!(entries.log_bytes(), 0);
 }
@@ -245,7 +253,7 @@ fn an_entry_is_idle_from_when_it_was_last_asked_for() {
         assert_eq!(idle(&mut entries, 131), 1, "overwritten, whether in place or not");
         entries.set_expiry(at(150), db(0), &key(1), at(900));
         entries.clear_expiry(at(151), db(0), &key(1));
-        drop(entries.pack());
+        drop(entries.pack(0, usize::MAX));
         assert_eq!(idle(&mut entries, 160), 30, "what only moves it leaves it idle");
     }
 }

@@ -1,7 +1,7 @@
 //! Deadlines: lazily on access, actively by the hint.
 
 use annulet_ring::Slot;
-use annulet_store::{Effect, UnixMillis};
+use annulet_store::{Effect, Keyspace, UnixMillis};
 
 use crate::{DAWN, contents, db, key, keyspace, slot};
 
@@ -94,8 +94,21 @@ fn a_slot_is_due_at_its_earliest_deadline() {
     assert_eq!(keyspace.due(UnixMillis(50), first()), Some(high));
 }
 
+/// The first millisecond between the two at which the slot is due.
+fn next_due(keyspace: &Keyspace<()>, mut from: u64, mut to: u64) -> u64 {
+    assert!(keyspace.due(UnixMillis(to), first()).is_some());
+    while from < to {
+        let middle = from + (to - from) / 2;
+        match keyspace.due(UnixMillis(middle), first()) {
+            Some(_) => to = middle,
+            None => from = middle + 1,
+        }
+    }
+    to
+}
+
 #[test]
-fn a_scan_removes_what_is_due_and_sets_the_hint_to_what_is_next() {
+fn a_look_removes_all_that_has_expired_and_leaves_a_hint() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
@@ -103,22 +116,22 @@ fn a_scan_removes_what_is_due_and_sets_the_hint_to_what_is_next() {
         entries.put(DAWN, db(0), &key(number), b"v", Some(UnixMillis(1_000 + number as u64)));
     }
     entries.put(DAWN, db(0), &key(5_000), b"v", None);
-    assert_eq!(entries.expire_due(UnixMillis(999), usize::MAX), 0, "not due: not scanned");
+    assert_eq!(entries.expire_due(UnixMillis(999), usize::MAX), 0, "not due: no look");
     assert_eq!(entries.expire_due(UnixMillis(1_099), usize::MAX), 100);
-    assert_eq!(keyspace.due(UnixMillis(1_099), first()), None);
-    assert_eq!(keyspace.due(UnixMillis(1_100), first()), Some(slot()));
+    let due = next_due(&keyspace, 1_099, 2_000);
+    assert!((1_150..1_350).contains(&due), "some hundred have expired at {due}");
     assert_eq!(entries.expire_due(UnixMillis(u64::MAX - 1), usize::MAX), 900);
     assert_eq!(keyspace.due(UnixMillis(u64::MAX), first()), None, "nothing left to expire");
     assert_eq!((entries.total_len(), entries.expired_total()), (1, 1_000));
 }
 
 #[test]
-fn a_bounded_scan_stays_due_until_it_has_come_round() {
+fn a_bounded_look_stays_due_until_it_has_come_round() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
     for number in 0..1_000 {
-        let deadline = if number % 2 == 0 { 100 } else { 9_000 };
+        let deadline = if number % 2 == 0 { 100 } else { 900_000 };
         entries.put(DAWN, db(0), &key(number), b"v", Some(UnixMillis(deadline)));
     }
     let (mut calls, mut removed) = (0, 0);
@@ -126,16 +139,69 @@ fn a_bounded_scan_stays_due_until_it_has_come_round() {
         let now_removed = entries.expire_due(UnixMillis(100), 50);
         assert!(now_removed <= 50);
         if calls == 3 {
-            entries.put(DAWN, db(0), &key(0), b"late", Some(UnixMillis(4_000)));
+            entries.put(DAWN, db(0), &key(0), b"late", Some(UnixMillis(200_000)));
         }
         removed += now_removed;
         calls += 1;
-        assert!(calls < 1_000, "the scan ends");
+        assert!(calls < 1_000, "the look ends");
     }
     assert!(calls >= 20 && removed >= 499);
-    assert_eq!(keyspace.due(UnixMillis(3_999), first()), None);
-    assert_eq!(keyspace.due(UnixMillis(4_000), first()), Some(slot()), "set during the scan");
     assert_eq!(entries.len(db(0)), contents(&entries).len());
+    assert_eq!(keyspace.due(UnixMillis(199_999), first()), None);
+    assert!(keyspace.due(UnixMillis(260_000), first()).is_some(), "set during the look");
+}
+
+#[test]
+fn one_that_expires_among_many_that_do_not_waits_a_minute_at_most() {
+    for others in [10, 2_000, 50_000] {
+        let keyspace = keyspace();
+        let mut guard = keyspace.lock(slot());
+        let mut entries = guard.entries();
+        (0..others).for_each(|number| entries.put(DAWN, db(0), &key(number), b"v", None));
+        entries.put(DAWN, db(0), &key(others), b"v", Some(UnixMillis(5)));
+        let due = next_due(&keyspace, 0, 100_000);
+        assert!((5..=60_005).contains(&due), "{due} among {others}");
+        assert_eq!(others > 10, due > 5, "a small table is looked through at once");
+        assert_eq!(entries.expire_due(UnixMillis(due), usize::MAX), 1);
+        assert_eq!(keyspace.due(UnixMillis(u64::MAX), first()), None);
+    }
+}
+
+/// Runs the clock over `keys` deadlines and returns how many places were looked at for each, and how large a share of
+/// the entries had expired and was still there, at worst.
+fn expire_all(keys: usize, deadline: impl Fn(u64) -> u64) -> (f64, f64) {
+    const PLACES: usize = 256;
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    let mut deadlines: Vec<u64> = (0..keys as u64).map(deadline).collect();
+    for (number, deadline) in deadlines.iter().enumerate() {
+        entries.put(DAWN, db(0), &key(number), b"v", Some(UnixMillis(*deadline)));
+    }
+    deadlines.sort_unstable();
+    let (mut looked, mut worst, mut now) = (0, 0.0_f64, 0);
+    while entries.total_len() > 0 {
+        now += 100;
+        while keyspace.due(UnixMillis(now), slot()) == Some(slot()) {
+            entries.expire_due(UnixMillis(now), PLACES);
+            looked += PLACES;
+        }
+        let gone = deadlines.partition_point(|deadline| *deadline <= now);
+        let waiting = gone - (keys - entries.total_len());
+        worst = worst.max(waiting as f64 / keys as f64);
+    }
+    (looked as f64 / keys as f64, worst)
+}
+
+#[test]
+fn the_work_is_a_few_places_for_each_that_expires_however_deadlines_are_spread() {
+    let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let (evenly, waiting) = expire_all(20_000, |number| 60_000 + spread(number) % 300_000);
+    assert!(evenly < 40.0 && waiting < 0.2, "{evenly} places each, {waiting} waiting");
+    let (at_once, waiting) = expire_all(20_000, |number| 60_000 + spread(number) % 100);
+    assert!(at_once < 40.0 && waiting < 0.2, "{at_once} places each, {waiting} waiting");
+    let (skewed, waiting) = expire_all(20_000, |number| 60_000 + (1 << (spread(number) % 18)));
+    assert!(skewed < 40.0 && waiting < 0.2, "{skewed} places each, {waiting} waiting");
 }
 
 #[test]
