@@ -48,7 +48,7 @@ fn a_slot_is_handed_over_and_the_source_keeps_nothing() {
 #[test]
 fn doubt_ends_by_a_higher_epoch_and_by_nothing_else() {
     let mut slot =
-        Slot::new(Epoch(3), SlotState::InDoubt { attempt: attempt(1), target: target() });
+        Slot::new(Epoch(3), SlotState::InDoubt { attempt: attempt(1), target: Box::new(target()) });
     let before = slot.clone();
     assert_eq!(step(&mut slot, Event::Cancel { attempt: attempt(1) }), [Effect::Refuse]);
     assert_eq!(step(&mut slot, config(3, true, None)), []);
