@@ -1,7 +1,6 @@
 //! The threads that serve clients: one single-threaded runtime each, which owns its connections for their whole life.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -10,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-use annulet_ring::NodeRef;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::link::Link;
+use crate::link::Links;
 use crate::session::Workbench;
 
 /// Tasks on their way to one worker. A full queue makes the accepting side wait.
@@ -26,8 +24,8 @@ type Task = Box<dyn FnOnce(Rc<Worker>) -> Pin<Box<dyn Future<Output = ()>>> + Se
 pub(crate) struct Worker {
     /// Its number among the workers of the process.
     pub(crate) index: usize,
-    /// Links to other nodes, by the node they start from and the one they lead to.
-    pub(crate) links: RefCell<HashMap<(NodeRef, NodeRef), Rc<Link>>>,
+    /// Links to other nodes.
+    pub(crate) links: Links,
     /// What a connection needs while it works, and only then.
     pub(crate) bench: RefCell<Workbench>,
 }
@@ -99,7 +97,7 @@ impl Workers {
 }
 
 fn work(index: usize, runtime: &tokio::runtime::Runtime, mut tasks: mpsc::Receiver<Task>) {
-    let worker = Rc::new(Worker { index, links: RefCell::default(), bench: RefCell::default() });
+    let worker = Rc::new(Worker { index, links: Links::default(), bench: RefCell::default() });
     let local = LocalSet::new();
     local.block_on(runtime, async move {
         while let Some(task) = tasks.recv().await {

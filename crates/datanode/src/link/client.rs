@@ -1,159 +1,187 @@
 //! The opening side of the node link.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use annulet_cluster::message::{MemberInfo, PROTOCOL_VERSION};
-use annulet_net::tcp;
+use annulet_net::{clock, tcp};
 use annulet_resp::{Args, Progress, RequestParser};
-use annulet_ring::{NodeRef, SlotSet};
+use annulet_ring::NodeRef;
 use bytes::{Buf, BytesMut};
-use tokio::sync::{Notify, oneshot};
 
-use super::wire::{self, Greeting, LIMITS, Outcome, Purpose};
+use super::pending::Pending;
+use super::wire::{self, Gathered, Greeting, LIMITS, Purpose, Table};
 use crate::fair;
 use crate::node::Node;
 use crate::socket::{Socket, Turn};
+use crate::wait::Signal;
 use crate::workers::Worker;
 
 /// How long a connection to another node may take to come about, greeting included.
 const OPEN_TIMEOUT: Duration = Duration::from_millis(1000);
 /// After a member has left, answers that are on their way may still come for so long.
 const RETIRE_GRACE: Duration = Duration::from_millis(300);
-/// Unsent bytes of one link; requests wait for room beyond it.
+/// How often a link looks for requests whose time is over.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
+/// How much longer than the owner may take the sender waits for its answer.
+const ANSWER_GRACE_MS: u64 = 250;
+/// Unsent bytes of one link; it takes no more requests beyond it.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Unanswered requests of one link.
-const PENDING_REQUESTS_MAX: usize = 64 * 1024;
 
 /// What becomes of a request to another node.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// The replies of the requests that ran, from the first on, and why the others did not.
-    Result(Outcome, Vec<BytesMut>),
+pub(crate) enum Answer<'a> {
+    /// What became of forwarded requests, and the replies of those that ran.
+    Results(Table<'a>, &'a [u8]),
     /// The slots a cluster-wide command ran on, and what it gave.
-    Gathered(SlotSet, Vec<u8>),
+    Gathered(Gathered<'a>),
     /// The link broke before anything was sent: it certainly did not run.
-    Unsent(String),
-    /// The link broke after the request had been sent: nobody knows whether it ran.
-    Unknown(String),
+    Unsent(&'a str),
+    /// The link broke after the request had been sent, or no answer came: nobody knows whether it ran.
+    Unknown(&'a str),
+}
+
+/// Who has asked something on a link.
+pub(crate) trait Asker {
+    /// Takes an answer to the request that the asker calls `token`. False: more answers are to come.
+    fn answered(&self, token: usize, answer: Answer<'_>) -> bool;
+}
+
+/// A request that has no answer yet, or not all of it.
+struct Asked {
+    asker: Rc<dyn Asker>,
+    token: usize,
+    /// When to stop waiting, in boot milliseconds.
+    deadline: u64,
+    /// A part of the answer moves the deadline so far ahead.
+    patience_ms: u64,
 }
 
 /// One connection to one other node, owned by one worker.
 pub(crate) struct Link {
+    from: NodeRef,
+    to: NodeRef,
     state: RefCell<State>,
     /// Something waits to be sent.
-    wake: Notify,
-    /// There is room again.
-    room: Notify,
+    wake: Signal,
+    /// The other node has left, or this node starts over or stops: what is under way is the last.
+    retiring: Cell<bool>,
 }
 
 #[derive(Default)]
 struct State {
     output: BytesMut,
-    pending: HashMap<u64, oneshot::Sender<Answer>>,
-    issued: u64,
-    open: bool,
+    pending: Pending<Asked>,
+    /// How many requests had been asked when bytes were last given to the socket.
+    given: u64,
     broken: Option<String>,
 }
 
-/// The link from this worker to `member`, opened if there is none.
-pub(crate) fn link_to(node: &Arc<Node>, worker: &Rc<Worker>, member: &MemberInfo) -> Rc<Link> {
-    let key = (node.me(), member.node.clone());
-    let mut links = worker.links.borrow_mut();
-    if let Some(link) = links.get(&key).filter(|link| link.state.borrow().broken.is_none()) {
-        return Rc::clone(link);
-    }
-    let link =
-        Rc::new(Link { state: RefCell::default(), wake: Notify::new(), room: Notify::new() });
-    links.insert(key.clone(), Rc::clone(&link));
-    let (node, worker, member, running) =
-        (Arc::clone(node), Rc::clone(worker), member.clone(), Rc::clone(&link));
-    tokio::task::spawn_local(async move {
-        let reason = match running.run(&node, &member).await {
-            Ok(()) => format!("{} has left the cluster", member.node.id),
-            Err(error) => format!(
-                "the connection to {} at {} broke: {error}",
-                member.node.id, member.addresses.peer
-            ),
-        };
-        running.fail(&reason);
-        let mut links = worker.links.borrow_mut();
-        if links.get(&key).is_some_and(|link| Rc::ptr_eq(link, &running)) {
-            links.remove(&key);
+/// The links of one worker.
+#[derive(Default)]
+pub(crate) struct Links(RefCell<Vec<Rc<Link>>>);
+
+impl Links {
+    /// The link to `member`, opened if there is none.
+    pub(crate) fn to(
+        &self,
+        node: &Arc<Node>,
+        worker: &Rc<Worker>,
+        member: &MemberInfo,
+    ) -> Rc<Link> {
+        let me = node.me();
+        let mut links = self.0.borrow_mut();
+        let found = links.iter().find(|link| link.joins(&me, &member.node) && !link.is_broken());
+        if let Some(link) = found {
+            return Rc::clone(link);
         }
-    });
-    link
+        let link = Rc::new(Link {
+            from: me,
+            to: member.node.clone(),
+            state: RefCell::default(),
+            wake: Signal::default(),
+            retiring: Cell::new(false),
+        });
+        links.push(Rc::clone(&link));
+        let (node, worker, member, running) =
+            (Arc::clone(node), Rc::clone(worker), member.clone(), Rc::clone(&link));
+        tokio::task::spawn_local(async move {
+            let reason = match running.run(&node, &member).await {
+                Ok(()) => format!("{} has left the cluster", member.node.id),
+                Err(error) => format!(
+                    "the connection to {} at {} broke: {error}",
+                    member.node.id, member.addresses.peer
+                ),
+            };
+            worker.links.0.borrow_mut().retain(|link| !Rc::ptr_eq(link, &running));
+            running.fail(&reason);
+        });
+        link
+    }
+}
+
+/// A link is itself and no other.
+impl PartialEq for Link {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
 }
 
 impl Link {
-    /// Sends a request that `encode` writes for the id it is given, if there is room for it within `budget`. The answer
-    /// comes to the receiver; without room it is [`Answer::Unsent`].
-    pub(crate) async fn request(
+    fn joins(&self, from: &NodeRef, to: &NodeRef) -> bool {
+        // Incarnations differ where nodes do, and are quickly compared.
+        self.to.inc == to.inc && self.from.inc == from.inc && self.to == *to && self.from == *from
+    }
+
+    fn is_broken(&self) -> bool {
+        self.state.borrow().broken.is_some()
+    }
+
+    /// Sends a request that `encode` writes for the id it is given. Its answers come to `asker`, the last one at
+    /// `deadline` (boot milliseconds) or a moment later at the latest; a part of an answer gives it so long again.
+    ///
+    /// # Errors
+    /// Says why the link takes nothing. Nothing has been sent, and no answer comes.
+    pub(crate) fn ask(
         &self,
-        budget: Duration,
+        (asker, token): (Rc<dyn Asker>, usize),
+        deadline: u64,
         encode: impl FnOnce(u64, &mut BytesMut),
-    ) -> oneshot::Receiver<Answer> {
-        let (sender, receiver) = oneshot::channel();
-        let has_room = tokio::time::timeout(budget, self.wait_for_room()).await.is_ok();
+    ) -> Result<(), String> {
         let mut state = self.state.borrow_mut();
-        let obstacle = match &state.broken {
-            Some(reason) => Some(reason.clone()),
-            None if has_room => None,
-            None => Some("it takes nothing any more".to_owned()),
-        };
-        if let Some(reason) = obstacle {
-            // The receiver is at hand, so sending cannot fail.
-            let _ = sender.send(Answer::Unsent(reason));
-            return receiver;
+        if let Some(reason) = &state.broken {
+            return Err(reason.clone());
         }
-        state.issued += 1;
-        let id = state.issued;
+        if state.output.len() >= OUTPUT_BYTES_MAX || state.pending.is_full() {
+            return Err(format!("{} takes nothing any more", self.to.id));
+        }
+        let patience_ms = deadline.saturating_sub(clock::boot_millis()) + ANSWER_GRACE_MS;
+        let deadline = deadline + ANSWER_GRACE_MS;
+        let id = state.pending.add(Asked { asker, token, deadline, patience_ms });
         encode(id, &mut state.output);
-        state.pending.insert(id, sender);
-        self.wake.notify_one();
-        receiver
-    }
-
-    async fn wait_for_room(&self) {
-        while self.is_full() {
-            self.room.notified().await;
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        let mut state = self.state.borrow_mut();
-        if state.pending.len() >= PENDING_REQUESTS_MAX {
-            // Those who asked may have stopped waiting.
-            state.pending.retain(|_, sender| !sender.is_closed());
-        }
-        state.broken.is_none()
-            && (state.output.len() >= OUTPUT_BYTES_MAX
-                || state.pending.len() >= PENDING_REQUESTS_MAX)
+        drop(state);
+        self.wake.raise();
+        Ok(())
     }
 
     async fn run(&self, node: &Node, member: &MemberInfo) -> Result<(), String> {
-        let (mut changes, mut stop) = (node.changes(), node.stop.subscribe());
-        let me = node.me();
         let opened = tokio::time::timeout(OPEN_TIMEOUT, open(node, member, Purpose::Link)).await;
         let mut socket = opened.map_err(|_| format!("no answer within {OPEN_TIMEOUT:?}"))??;
-        self.state.borrow_mut().open = true;
         let mut parser = RequestParser::new(LIMITS);
         let mut missing = 0;
-        let mut retiring = false;
+        // Both stay for as long as the link does: to make them anew for every turn costs more than the turn.
+        let mut retired = pin!(self.retired(node));
+        let mut sweep = pin!(tokio::time::sleep(SWEEP_INTERVAL));
         loop {
-            if socket.output.is_empty() {
-                std::mem::swap(&mut socket.output, &mut self.state.borrow_mut().output);
-                self.room.notify_waiters();
-                socket.write_ready().map_err(|error| error.to_string())?;
-            }
-            retiring |= *stop.borrow() || node.me() != me || !node.view().knows(&member.node);
-            if retiring && self.state.borrow().pending.is_empty() {
+            self.give(&mut socket)?;
+            if self.retiring.get() && self.state.borrow().pending.is_empty() {
                 return Ok(());
             }
             tokio::select! {
+                biased;
+                () = self.wake.raised() => {}
                 turn = socket.turn(true, missing) => {
                     let turn = turn.map_err(|error| error.to_string())?;
                     missing = self.take_answers(&mut socket, &mut parser)?;
@@ -162,12 +190,38 @@ impl Link {
                     }
                     fair::turn().await;
                 }
-                () = self.wake.notified() => {}
-                _ = changes.changed(), if !retiring => {}
-                _ = stop.changed(), if !retiring => {}
-                () = tokio::time::sleep(RETIRE_GRACE), if retiring => return Ok(()),
+                () = &mut sweep, if !self.state.borrow().pending.is_empty() => {
+                    self.sweep();
+                    sweep.as_mut().reset(tokio::time::Instant::now() + SWEEP_INTERVAL);
+                }
+                () = &mut retired => return Ok(()),
             }
         }
+    }
+
+    /// Writes what has been asked, many requests at a time.
+    fn give(&self, socket: &mut Socket) -> Result<(), String> {
+        if socket.output.is_empty() {
+            let mut state = self.state.borrow_mut();
+            std::mem::swap(&mut socket.output, &mut state.output);
+            state.given = state.pending.issued();
+        }
+        socket.write_ready().map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Waits until the other node has left the cluster (or this node starts over, or stops), and for the answers that
+    /// may still come then.
+    async fn retired(&self, node: &Node) {
+        let (mut changes, mut stop) = (node.changes(), node.stop.subscribe());
+        while !*stop.borrow() && node.me() == self.from && node.view().knows(&self.to) {
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = stop.changed() => {}
+            }
+        }
+        self.retiring.set(true);
+        self.wake.raise();
+        tokio::time::sleep(RETIRE_GRACE).await;
     }
 
     fn take_answers(
@@ -179,31 +233,91 @@ impl Link {
             match parser.parse(&socket.input).map_err(|error| error.to_string())? {
                 Progress::Incomplete { missing_bytes_min } => return Ok(missing_bytes_min),
                 Progress::Request { length, .. } => {
-                    let (id, answer) = decode_answer(parser.args(&socket.input))
-                        .ok_or("it sent a frame that is no answer")?;
-                    socket.input.advance(length);
-                    // Whoever asked may have stopped waiting.
-                    if let Some(waiting) = self.state.borrow_mut().pending.remove(&id) {
-                        let _ = waiting.send(answer);
+                    let (frame, behind) = socket.input.split_at(length);
+                    let taken = self.take_answer(parser.args(frame), behind);
+                    match taken.ok_or("it sent a frame that is no answer")? {
+                        Taken::Missing(bytes) => return Ok(bytes),
+                        Taken::Whole { behind } => socket.input.advance(length + behind),
                     }
-                    self.room.notify_waiters();
                 }
             }
         }
     }
 
-    fn fail(&self, reason: &str) {
-        let mut state = self.state.borrow_mut();
-        state.broken = Some(reason.to_owned());
-        state.output = BytesMut::new();
-        let open = state.open;
-        for (_, sender) in state.pending.drain() {
-            let reason = reason.to_owned();
-            let _ =
-                sender.send(if open { Answer::Unknown(reason) } else { Answer::Unsent(reason) });
+    /// Gives a frame, with the replies that follow it, to who has asked. `None`: it is no answer.
+    fn take_answer(&self, args: Args<'_>, behind: &[u8]) -> Option<Taken> {
+        match args.name() {
+            b"RES" => {
+                let (id, table) = Table::decode(args)?;
+                let bytes = table.replies_bytes();
+                let Some(replies) = behind.get(..bytes) else {
+                    return Some(Taken::Missing(bytes - behind.len()));
+                };
+                self.answer(id, Answer::Results(table, replies));
+                Some(Taken::Whole { behind: bytes })
+            }
+            b"GATHERED" => {
+                let gathered = Gathered::decode(args)?;
+                self.answer(gathered.id, Answer::Gathered(gathered));
+                Some(Taken::Whole { behind: 0 })
+            }
+            _ => None,
         }
-        self.room.notify_waiters();
     }
+
+    fn answer(&self, id: u64, answer: Answer<'_>) {
+        let asked = match self.state.borrow_mut().pending.get_mut(id) {
+            Some(asked) => (Rc::clone(&asked.asker), asked.token),
+            // Its time was over before this answer came.
+            None => return,
+        };
+        let ended = asked.0.answered(asked.1, answer);
+        let mut state = self.state.borrow_mut();
+        if ended {
+            state.pending.remove(id);
+        } else if let Some(asked) = state.pending.get_mut(id) {
+            asked.deadline = clock::boot_millis() + asked.patience_ms;
+        }
+    }
+
+    /// Ends the requests whose time is over.
+    fn sweep(&self) {
+        let now = clock::boot_millis();
+        let late = self.state.borrow().pending.ids(|asked| asked.deadline <= now);
+        for id in late {
+            let asked = self.state.borrow_mut().pending.remove(id);
+            if let Some(asked) = asked {
+                let reason = format!("{} does not answer", self.to.id);
+                asked.asker.answered(asked.token, Answer::Unknown(&reason));
+            }
+        }
+    }
+
+    /// Ends the link: nobody knows about what the socket was given, the rest certainly did not run.
+    fn fail(&self, reason: &str) {
+        let (ids, unsent) = {
+            let mut state = self.state.borrow_mut();
+            state.broken = Some(reason.to_owned());
+            state.output = BytesMut::new();
+            (state.pending.ids(|_| true), Pending::<Asked>::first_id(state.given))
+        };
+        for id in ids {
+            let asked = self.state.borrow_mut().pending.remove(id);
+            if let Some(asked) = asked {
+                let answer =
+                    if id >= unsent { Answer::Unsent(reason) } else { Answer::Unknown(reason) };
+                asked.asker.answered(asked.token, answer);
+            }
+        }
+    }
+}
+
+/// What came of looking for an answer in the input.
+enum Taken {
+    /// So many bytes of its replies have not arrived.
+    Missing(usize),
+    /// So many bytes of replies followed the frame.
+    Whole { behind: usize },
 }
 
 /// Connects to another node's peer port and greets it.
@@ -250,20 +364,5 @@ fn check_answer(args: Args<'_>, expected: &NodeRef) -> Result<(), String> {
             Err(format!("it refused: {}", String::from_utf8_lossy(args.get(2).unwrap_or_default())))
         }
         _ => Err("its greeting is not understood".to_owned()),
-    }
-}
-
-fn decode_answer(args: Args<'_>) -> Option<(u64, Answer)> {
-    let id = wire::number(args.get(1)?)?;
-    match args.name() {
-        b"RES" => {
-            let outcome = Outcome::decode(args.get(2)?)?;
-            Some((id, Answer::Result(outcome, args.iter().skip(3).map(BytesMut::from).collect())))
-        }
-        b"GATHERED" => {
-            let slots = wire::text(args.get(2)?)?.parse().ok()?;
-            Some((id, Answer::Gathered(slots, args.get(3)?.to_vec())))
-        }
-        _ => None,
     }
 }

@@ -2,7 +2,13 @@
 //! come back in any order.
 
 mod client;
+mod exchange;
+mod forwarded;
+mod gathered;
+mod pending;
 pub(crate) mod server;
 pub(crate) mod wire;
 
-pub(crate) use client::{Answer, Link, link_to, open};
+pub(crate) use client::{Answer, Asker, Link, Links, open};
+pub(crate) use exchange::{Exchanged, Word, exchange};
+pub(crate) use gathered::{Gathered, gather_here};

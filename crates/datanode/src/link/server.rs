@@ -1,51 +1,42 @@
 //! The answering side of the node link: probes, forwarded commands, parts of cluster-wide commands.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use annulet_cluster::slot::Access;
-use annulet_commands::{Gather, Spec};
 use annulet_net::clock;
-use annulet_resp::{Args, Error, Limits, OwnedArgs, Progress, Reply, RequestParser, Version};
-use annulet_ring::SlotSet;
-use annulet_store::{Db, Detached, UnixMillis};
+use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
-use super::wire::{self, Forward, GatherRequest, Greeting, LIMITS, Outcome, Purpose};
-use crate::execute::{self, KeysCommand, Ran};
+use super::forwarded::{Frame, Rest};
+use super::gathered::{self, gather_here};
+use super::wire::{Forward, GatherRequest, Gathered, Greeting, LIMITS, Purpose};
 use crate::fair;
 use crate::handoff;
 use crate::node::Node;
-use crate::session::order::Slots;
 use crate::socket::{Socket, Turn};
 use crate::stats;
+use crate::wait::{self, Signal};
 
 /// Unsent answers on one link; it is not read beyond that.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Requests of one link that wait for a slot; it is not read beyond that.
-const WAITING_GROUPS_MAX: usize = 16 * 1024;
-/// Replies to one group of forwarded requests; the rest of the group is left to the next frame.
-const GROUP_REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// One reply to a forwarded request: less than a frame may carry.
-const REPLY_BYTES_MAX: usize = 1000 * 1024 * 1024;
+/// Frames of one link that wait for a slot; it is not read beyond that.
+const WAITING_FRAMES_MAX: usize = 16 * 1024;
 /// How long the opener of a connection may take to say who it is.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for this node to have joined the cluster.
 const JOIN_TIMEOUT: Duration = Duration::from_millis(900);
-/// Slots of a cluster-wide command between two pauses for other work.
-const SLOTS_PER_TURN: usize = 128;
-
-/// Answers that tasks have finished, on their way to the socket.
+/// Answers that come later than their frame, on their way to the socket.
 #[derive(Default)]
-struct Answers {
+struct Later {
     ready: RefCell<BytesMut>,
-    waiting: RefCell<usize>,
-    wake: Notify,
+    /// Frames that wait.
+    waiting: Cell<usize>,
+    wake: Signal,
 }
 
 /// Serves one connection of another node, or a probe of the NameNode.
@@ -147,43 +138,48 @@ fn answer_greeting(
 }
 
 async fn serve_link(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
-    let answers = Rc::new(Answers::default());
+    let later = Rc::new(Later::default());
     let mut parser = RequestParser::new(LIMITS);
     let mut stop = node.stop.subscribe();
+    let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut missing = 0;
     loop {
-        let full = socket.output.len() >= OUTPUT_BYTES_MAX
-            || *answers.waiting.borrow() >= WAITING_GROUPS_MAX;
+        let full = is_full(&socket, &later);
         if !full {
-            missing = take_requests(node, &mut socket, &mut parser, &answers)?;
+            missing = take_requests(node, &mut socket, &mut parser, &later)?;
         }
         fair::turn().await;
-        socket.output.unsplit(answers.ready.borrow_mut().split());
+        socket.output.unsplit(later.ready.borrow_mut().split());
         socket.write_ready().map_err(|error| error.to_string())?;
         tokio::select! {
+            biased;
             turn = socket.turn(!full, missing) => {
                 if turn.map_err(|error| error.to_string())? == Turn::Closed {
                     return Ok(());
                 }
             }
-            () = answers.wake.notified() => {}
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = later.wake.raised() => {}
+            _ = &mut stopped => return Ok(()),
         }
     }
+}
+
+fn is_full(socket: &Socket, later: &Later) -> bool {
+    socket.output.len() >= OUTPUT_BYTES_MAX || later.waiting.get() >= WAITING_FRAMES_MAX
 }
 
 fn take_requests(
     node: &Arc<Node>,
     socket: &mut Socket,
     parser: &mut RequestParser,
-    answers: &Rc<Answers>,
+    later: &Rc<Later>,
 ) -> Result<usize, String> {
-    while socket.output.len() < OUTPUT_BYTES_MAX && *answers.waiting.borrow() < WAITING_GROUPS_MAX {
+    while !is_full(socket, later) {
         let Socket { input, output, .. } = socket;
         match parser.parse(input).map_err(|error| error.to_string())? {
             Progress::Incomplete { missing_bytes_min } => return Ok(missing_bytes_min),
             Progress::Request { length, .. } => {
-                take_request(node, parser.args(input), output, answers)
+                take_request(node, parser.args(input), output, later)
                     .ok_or("it sent a frame that is no request")?;
                 input.advance(length);
             }
@@ -196,29 +192,20 @@ fn take_request(
     node: &Arc<Node>,
     args: Args<'_>,
     output: &mut BytesMut,
-    answers: &Rc<Answers>,
+    later: &Rc<Later>,
 ) -> Option<()> {
     match args.name() {
         b"FWD" => {
             let forward = Forward::decode(args)?;
-            let mut group = Group::new(node, &forward);
-            match group.run(node, forward.requests) {
-                Step::Ended(outcome) => {
-                    wire::encode_result(output, forward.id, outcome, &group.replies)
-                }
-                Step::Wait { done_bytes } => {
-                    let rest = forward.requests[done_bytes..].to_vec();
-                    let (node, id, budget_ms) = (Arc::clone(node), forward.id, forward.budget_ms);
-                    spawn(answers, async move |answers| {
-                        let outcome = group.run_later(&node, &rest, budget_ms).await;
-                        wire::encode_result(
-                            &mut answers.ready.borrow_mut(),
-                            id,
-                            outcome,
-                            &group.replies,
-                        );
-                    });
-                }
+            stats::add(&node.stats.served_for_others, u64::from(forward.count));
+            let frame = Frame::new(&forward);
+            let rest = frame.run(node, forward.requests, output);
+            if !rest.is_empty() {
+                let deadline = clock::boot_millis() + forward.budget_ms;
+                let node = Arc::clone(node);
+                spawn(later, async move |later| {
+                    run_rest(&node, frame, rest, deadline, later).await;
+                });
             }
         }
         b"GATHER" => {
@@ -226,11 +213,18 @@ fn take_request(
             let request = parse_one(request)?;
             let spec = annulet_commands::resolve(request.as_args()).ok()?;
             let node = Arc::clone(node);
-            spawn(answers, async move |answers| {
-                let here = gather_here(&node, spec, db, request.as_args(), &slots).await;
-                let mut result = Vec::new();
-                here.gather.encode(&mut result);
-                wire::encode_gathered(&mut answers.ready.borrow_mut(), id, &here.done, &result);
+            spawn(later, async move |later| {
+                let answer = |part: gathered::Gathered, last| {
+                    let mut result = Vec::new();
+                    part.gather.encode(&mut result);
+                    Gathered { id, last, slots: part.done, result: &result }
+                        .encode(&mut later.ready.borrow_mut());
+                    later.wake.raise();
+                };
+                let args = request.as_args();
+                let progress = |part| answer(part, false);
+                let rest = gather_here(&node, spec, db, args, &slots, progress).await;
+                answer(rest, true);
             });
         }
         b"PROBE" => {
@@ -241,114 +235,40 @@ fn take_request(
     Some(())
 }
 
-fn spawn<F>(answers: &Rc<Answers>, task: F)
+fn spawn<F>(later: &Rc<Later>, task: F)
 where
-    F: AsyncFnOnce(&Answers) + 'static,
+    F: AsyncFnOnce(&Later) + 'static,
 {
-    *answers.waiting.borrow_mut() += 1;
-    let answers = Rc::clone(answers);
+    later.waiting.set(later.waiting.get() + 1);
+    let later = Rc::clone(later);
     tokio::task::spawn_local(async move {
-        task(&answers).await;
-        *answers.waiting.borrow_mut() -= 1;
-        answers.wake.notify_one();
+        task(&later).await;
+        later.waiting.set(later.waiting.get() - 1);
+        later.wake.raise();
     });
 }
 
-/// A group of forwarded requests that run in order, one after the other, and stop where one cannot.
-struct Group {
-    db: Db,
-    version: Version,
-    /// What the sender knew; less than that is no ground for saying no.
-    topology: u64,
-    replies: Vec<BytesMut>,
-    replies_bytes: usize,
-}
-
-enum Step {
-    Ended(Outcome),
-    Wait { done_bytes: usize },
-}
-
-impl Group {
-    fn new(node: &Node, forward: &Forward<'_>) -> Self {
-        stats::add(&node.stats.served_for_others, 1);
-        Self {
-            db: forward.db,
-            version: forward.version,
-            topology: forward.topology,
-            replies: Vec::new(),
-            replies_bytes: 0,
+/// Runs what waits for a slot as soon as it may; answers for what has ended whenever something has.
+async fn run_rest(node: &Node, frame: Frame, mut rest: Rest, deadline: u64, later: &Later) {
+    // Subscribed before the next try, so that no change is missed.
+    let mut changes = node.changes();
+    stats::add(&node.stats.waiting, 1);
+    loop {
+        changes.mark_unchanged();
+        let before = later.ready.borrow().len();
+        rest = frame.run_rest(node, rest, &mut later.ready.borrow_mut());
+        if later.ready.borrow().len() > before {
+            later.wake.raise();
+        }
+        if rest.is_empty() {
+            break;
+        }
+        if !wait::for_change(&mut changes, deadline).await {
+            frame.give_up(&rest, &mut later.ready.borrow_mut());
+            break;
         }
     }
-
-    /// Adds the reply to the next request; one that no frame can carry becomes an error.
-    fn reply(&mut self, mut out: BytesMut) {
-        if out.len() > REPLY_BYTES_MAX {
-            out = BytesMut::new();
-            let reason = format!(
-                "ERR the reply is larger than {REPLY_BYTES_MAX} bytes; ask for less at a time"
-            );
-            Reply::new(&mut out, self.version).error(&Error::Other(reason));
-        }
-        self.replies_bytes += out.len();
-        self.replies.push(out);
-    }
-
-    fn run(&mut self, node: &Node, requests: &[u8]) -> Step {
-        let mut parser = RequestParser::new(LIMITS);
-        let now = UnixMillis(clock::unix_millis());
-        let mut done_bytes = 0;
-        while done_bytes < requests.len() {
-            let rest = &requests[done_bytes..];
-            let Ok(Progress::Request { length, .. }) = parser.parse(rest) else {
-                return Step::Ended(Outcome::Bad);
-            };
-            let args = parser.args(rest);
-            let Some((command, slots)) = resolve(args) else { return Step::Ended(Outcome::Bad) };
-            let mut out = BytesMut::new();
-            let mut reply = Reply::new(&mut out, self.version);
-            match execute::run_keys(node, command, (self.db, now), args, &slots, &mut reply) {
-                Ran::Done(_) => self.reply(out),
-                Ran::Wait => return Step::Wait { done_bytes },
-                Ran::Elsewhere if node.view().version() < self.topology => {
-                    return Step::Wait { done_bytes };
-                }
-                Ran::Elsewhere => return Step::Ended(Outcome::NotOwner),
-            }
-            done_bytes += length;
-            if self.replies_bytes >= GROUP_REPLY_BYTES_MAX {
-                // The sender sees that the others have no reply, and sends them again.
-                break;
-            }
-        }
-        Step::Ended(Outcome::Done)
-    }
-
-    async fn run_later(&mut self, node: &Node, requests: &[u8], budget_ms: u64) -> Outcome {
-        let mut changes = node.changes();
-        let deadline = clock::boot_millis() + budget_ms;
-        let mut rest = requests;
-        stats::add(&node.stats.waiting, 1);
-        let outcome = loop {
-            changes.mark_unchanged();
-            match self.run(node, rest) {
-                Step::Ended(outcome) => break outcome,
-                Step::Wait { done_bytes } => rest = &rest[done_bytes..],
-            }
-            if !crate::wait::for_change(&mut changes, deadline).await {
-                break Outcome::Late;
-            }
-        };
-        node.stats.waiting.fetch_sub(1, Ordering::Relaxed);
-        outcome
-    }
-}
-
-fn resolve(args: Args<'_>) -> Option<(KeysCommand, Slots)> {
-    let spec = annulet_commands::resolve(args).ok()?;
-    let slots = execute::slots_of(spec, args);
-    let command = KeysCommand::of(spec)?;
-    (!slots.is_empty()).then_some((command, slots))
+    node.stats.waiting.fetch_sub(1, Ordering::Relaxed);
 }
 
 fn parse_one(request: &[u8]) -> Option<OwnedArgs> {
@@ -356,46 +276,5 @@ fn parse_one(request: &[u8]) -> Option<OwnedArgs> {
     match parser.parse(request) {
         Ok(Progress::Request { .. }) => Some(parser.args(request).to_owned()),
         Ok(Progress::Incomplete { .. }) | Err(_) => None,
-    }
-}
-
-/// What a cluster-wide command came to on this node.
-pub(crate) struct Gathered {
-    /// The slots it ran on.
-    pub(crate) done: SlotSet,
-    /// Slots that are frozen or in doubt here: it may run on them in a moment.
-    pub(crate) closed: SlotSet,
-    pub(crate) gather: Gather,
-}
-
-/// Runs a cluster-wide command on those of `slots` that this node may, with pauses for other work.
-pub(crate) async fn gather_here(
-    node: &Node,
-    spec: &Spec,
-    db: Db,
-    args: Args<'_>,
-    slots: &SlotSet,
-) -> Gathered {
-    let (mut done, mut closed, mut gather) = (SlotSet::new(), SlotSet::new(), Gather::new());
-    let now = UnixMillis(clock::unix_millis());
-    for (count, slot) in slots.iter().enumerate() {
-        match execute::run_slot(node, spec, (db, now), args, slot, &mut gather) {
-            Access::Run => drop(done.insert(slot)),
-            Access::Wait => drop(closed.insert(slot)),
-            Access::Elsewhere => {}
-        }
-        if count % SLOTS_PER_TURN == SLOTS_PER_TURN - 1 {
-            free(std::mem::take(&mut gather.garbage));
-            tokio::task::yield_now().await;
-        }
-    }
-    free(std::mem::take(&mut gather.garbage));
-    Gathered { done, closed, gather }
-}
-
-/// Frees what was taken out of the slots where no client waits for it.
-fn free(garbage: Vec<Detached>) {
-    if garbage.iter().any(|detached| !detached.is_empty()) {
-        tokio::task::spawn_blocking(move || drop(garbage));
     }
 }

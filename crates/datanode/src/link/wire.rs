@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | `PEER version cluster id incarnation purpose` | opener | who calls, and for what: `link` or `handoff` |
 //! | `PEER ok id incarnation` or `PEER refused reason` | answerer | the link is open, or why not |
-//! | `FWD id db resp budget-ms version requests` | opener | run these requests, in order, if all their slots are yours |
-//! | `RES id outcome reply...` | answerer | the replies of those that ran, and why the others did not |
+//! | `FWD id db resp budget-ms version count requests` | opener | run those of these requests whose slots are yours |
+//! | `RES id table`, then replies | answerer | what became of each request |
 //! | `GATHER id db slots request` | opener | run this on those of the slots that are yours |
-//! | `GATHERED id slots result` | answerer | on which it ran, and what it gave |
+//! | `GATHERED id more\|last slots result` | answerer | on which it ran, and what it gave |
 
 use annulet_cluster::message::{ClusterId, PROTOCOL_VERSION};
 use annulet_resp::{Args, Limits, Version};
@@ -110,76 +110,151 @@ pub(crate) struct Forward<'a> {
     pub(crate) budget_ms: u64,
     /// The sender's topology version: a receiver that knows less waits for the rest before it says no.
     pub(crate) topology: u64,
+    /// How many requests there are.
+    pub(crate) count: u32,
     /// The requests, one behind the other.
     pub(crate) requests: &'a [u8],
 }
 
 impl<'a> Forward<'a> {
     pub(crate) fn encode(&self, out: &mut BytesMut) {
-        let mut numbers = [itoa_buffer(), itoa_buffer(), itoa_buffer(), itoa_buffer()];
-        let [id, db, budget, topology] = &mut numbers;
-        let args: [&[u8]; 7] = [
+        let mut numbers = [[0; DIGITS_MAX]; 5];
+        let [id, db, budget, topology, count] = &mut numbers;
+        let args: [&[u8]; 8] = [
             b"FWD",
             decimal(id, self.id),
             decimal(db, u64::from(self.db.get())),
             version_word(self.version),
             decimal(budget, self.budget_ms),
             decimal(topology, self.topology),
+            decimal(count, u64::from(self.count)),
             self.requests,
         ];
         annulet_resp::write_request(out, args);
     }
 
     pub(crate) fn decode(args: Args<'a>) -> Option<Self> {
-        (args.len() == 7).then_some(())?;
+        (args.len() == 8).then_some(())?;
+        let (count, requests) = (number(args.at(6))?, args.at(7));
+        // Each takes some bytes, so that nobody can ask for a large table with a small frame.
+        (count as usize <= requests.len()).then_some(())?;
         Some(Self {
             id: number(args.at(1))?,
             db: Db::new(number(args.at(2))?)?,
             version: version(args.at(3))?,
             budget_ms: number(args.at(4))?,
             topology: number(args.at(5))?,
-            requests: args.at(6),
+            count,
+            requests,
         })
     }
 }
 
-/// Why the owner stopped in a group of forwarded requests.
+/// What an answer says of one forwarded request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It ran them all.
-    Done,
-    /// It is not the owner; the ones without a reply did not run.
-    NotOwner,
-    /// A slot stayed closed for longer than they may wait; the ones without a reply did not run.
-    Late,
-    /// It does not understand them.
+pub(crate) enum Verdict<'a> {
+    /// It ran, and this is its reply.
+    Reply(&'a [u8]),
+    /// Nothing new: it waits, or an earlier answer has told its end.
+    Later,
+    /// It did not run: its slot is not the receiver's, or stayed closed for too long.
+    NotHere,
+    /// It did not run: the replies before it fill the answer. It may be sent again at once.
+    Again,
+    /// It did not run: it is not understood.
     Bad,
 }
 
-impl Outcome {
-    pub(crate) const fn as_bytes(self) -> &'static [u8] {
-        match self {
-            Self::Done => b"done",
-            Self::NotOwner => b"notowner",
-            Self::Late => b"late",
-            Self::Bad => b"bad",
-        }
+/// Bytes of the table of an answer for each request: the length of its reply, or one of the codes.
+const CELL_BYTES: usize = 4;
+const LATER: i32 = 0;
+const NOT_HERE: i32 = -1;
+const AGAIN: i32 = -2;
+const BAD: i32 = -3;
+
+/// An answer that is being written: its table goes ahead of the replies and is filled in as they come.
+#[derive(Debug)]
+pub(crate) struct Results {
+    /// Where the table lies in the output.
+    table: usize,
+}
+
+impl Results {
+    /// Begins the answer to `count` requests. The replies are appended to `out` in the order of the requests.
+    pub(crate) fn begin(out: &mut BytesMut, id: u64, count: u32) -> Self {
+        let (mut digits, mut length) = ([0; DIGITS_MAX], [0; DIGITS_MAX]);
+        let (id, bytes) = (decimal(&mut digits, id), count as usize * CELL_BYTES);
+        out.extend_from_slice(b"*3\r\n$3\r\nRES\r\n");
+        write_bulk_header(out, id.len(), &mut length);
+        out.extend_from_slice(id);
+        out.extend_from_slice(b"\r\n");
+        write_bulk_header(out, bytes, &mut length);
+        let table = out.len();
+        out.resize(table + bytes, LATER as u8);
+        out.extend_from_slice(b"\r\n");
+        Self { table }
     }
 
-    pub(crate) fn decode(word: &[u8]) -> Option<Self> {
-        [Self::Done, Self::NotOwner, Self::Late, Self::Bad]
-            .into_iter()
-            .find(|outcome| outcome.as_bytes() == word)
+    /// Says what became of a request. A reply has been appended, and `verdict` repeats it.
+    pub(crate) fn set(&self, out: &mut BytesMut, index: u32, verdict: Cell) {
+        let cell = match verdict {
+            // A reply is shorter than 1 GiB.
+            Cell::Reply { length } => length as i32,
+            Cell::NotHere => NOT_HERE,
+            Cell::Again => AGAIN,
+            Cell::Bad => BAD,
+        };
+        let start = self.table + index as usize * CELL_BYTES;
+        out[start..start + CELL_BYTES].copy_from_slice(&cell.to_le_bytes());
     }
 }
 
-/// Writes the answer to a group of forwarded requests.
-pub(crate) fn encode_result(out: &mut BytesMut, id: u64, outcome: Outcome, replies: &[BytesMut]) {
-    let mut buffer = itoa_buffer();
-    let head: [&[u8]; 3] = [b"RES", decimal(&mut buffer, id), outcome.as_bytes()];
-    let args: smallvec::SmallVec<[&[u8]; 8]> =
-        head.into_iter().chain(replies.iter().map(|reply| reply.as_ref())).collect();
-    annulet_resp::write_request(out, args);
+/// What [`Results::set`] writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Reply { length: usize },
+    NotHere,
+    Again,
+    Bad,
+}
+
+/// An answer as it arrived: the frame's table, and what follows the frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table<'a>(&'a [u8]);
+
+impl<'a> Table<'a> {
+    /// The table of a frame `RES`.
+    pub(crate) fn decode(args: Args<'a>) -> Option<(u64, Self)> {
+        (args.len() == 3 && args.at(2).len() % CELL_BYTES == 0).then_some(())?;
+        Some((number(args.at(1))?, Self(args.at(2))))
+    }
+
+    fn cells(self) -> impl Iterator<Item = i32> + 'a {
+        self.0.as_chunks::<CELL_BYTES>().0.iter().map(|cell| i32::from_le_bytes(*cell))
+    }
+
+    /// How many bytes of replies follow the frame.
+    pub(crate) fn replies_bytes(self) -> usize {
+        self.cells().map(|cell| usize::try_from(cell).unwrap_or(0)).sum()
+    }
+
+    /// What became of each request, in order. `replies` has at least [`Self::replies_bytes`].
+    pub(crate) fn verdicts(self, mut replies: &'a [u8]) -> impl Iterator<Item = Verdict<'a>> {
+        self.cells().map(move |cell| match cell {
+            LATER => Verdict::Later,
+            NOT_HERE => Verdict::NotHere,
+            AGAIN => Verdict::Again,
+            length => {
+                match usize::try_from(length).ok().and_then(|n| replies.split_at_checked(n)) {
+                    Some((reply, rest)) => {
+                        replies = rest;
+                        Verdict::Reply(reply)
+                    }
+                    None => Verdict::Bad,
+                }
+            }
+        })
+    }
 }
 
 /// A cluster-wide command for those of the slots that the receiver serves.
@@ -193,7 +268,7 @@ pub(crate) struct GatherRequest<'a> {
 
 impl<'a> GatherRequest<'a> {
     pub(crate) fn encode(&self, out: &mut BytesMut) {
-        let mut numbers = [itoa_buffer(), itoa_buffer()];
+        let mut numbers = [[0; DIGITS_MAX]; 2];
         let [id, db] = &mut numbers;
         let slots = self.slots.to_string();
         let args: [&[u8]; 5] = [
@@ -217,12 +292,38 @@ impl<'a> GatherRequest<'a> {
     }
 }
 
-/// Writes the answer to a cluster-wide command.
-pub(crate) fn encode_gathered(out: &mut BytesMut, id: u64, slots: &SlotSet, result: &[u8]) {
-    let mut buffer = itoa_buffer();
-    let slots = slots.to_string();
-    let args: [&[u8]; 4] = [b"GATHERED", decimal(&mut buffer, id), slots.as_bytes(), result];
-    annulet_resp::write_request(out, args);
+/// The answer to a cluster-wide command, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gathered<'a> {
+    pub(crate) id: u64,
+    /// Whether this is all, or the receiver is still at work.
+    pub(crate) last: bool,
+    /// The slots it ran on since the part before.
+    pub(crate) slots: SlotSet,
+    /// What it gave there.
+    pub(crate) result: &'a [u8],
+}
+
+impl<'a> Gathered<'a> {
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        let mut digits = [0; DIGITS_MAX];
+        let slots = self.slots.to_string();
+        let part: &[u8] = if self.last { b"last" } else { b"more" };
+        let args: [&[u8]; 5] =
+            [b"GATHERED", decimal(&mut digits, self.id), part, slots.as_bytes(), self.result];
+        annulet_resp::write_request(out, args);
+    }
+
+    pub(crate) fn decode(args: Args<'a>) -> Option<Self> {
+        (args.len() == 5).then_some(())?;
+        let last = match args.at(2) {
+            b"last" => true,
+            b"more" => false,
+            _ => return None,
+        };
+        let slots = text(args.at(3))?.parse().ok()?;
+        Some(Self { id: number(args.at(1))?, last, slots, result: args.at(4) })
+    }
 }
 
 /// Reads an unsigned decimal number.
@@ -256,15 +357,18 @@ fn version(word: &[u8]) -> Option<Version> {
     }
 }
 
-/// Room for the longest decimal u64.
-type Digits = [u8; 20];
+/// The longest decimal u64.
+const DIGITS_MAX: usize = 20;
 
-const fn itoa_buffer() -> Digits {
-    [0; 20]
+/// Appends the line with the length of a bulk string.
+fn write_bulk_header(out: &mut BytesMut, length: usize, digits: &mut [u8; DIGITS_MAX]) {
+    out.extend_from_slice(b"$");
+    out.extend_from_slice(decimal(digits, length as u64));
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Writes a number without allocating.
-pub(crate) fn decimal(digits: &mut Digits, mut number: u64) -> &[u8] {
+pub(crate) fn decimal(digits: &mut [u8; DIGITS_MAX], mut number: u64) -> &[u8] {
     let mut start = digits.len();
     loop {
         start -= 1;
@@ -299,6 +403,7 @@ mod tests {
             version: Version::Resp3,
             budget_ms: 0,
             topology: 7,
+            count: 1,
             requests: b"*1\r\n$4\r\nPING\r\n",
         };
         forward.encode(&mut out);
@@ -309,6 +414,12 @@ mod tests {
         let gather = GatherRequest { id: 1, db: Db::default(), slots, request: b"x" };
         gather.encode(&mut out);
         assert_eq!(GatherRequest::decode(reparsed(&out).as_args()), Some(gather));
+
+        let mut out = BytesMut::new();
+        let slots = "7".parse().expect("slots");
+        let gathered = Gathered { id: 1, last: false, slots, result: b"x" };
+        gathered.encode(&mut out);
+        assert_eq!(Gathered::decode(reparsed(&out).as_args()), Some(gathered));
 
         let mut out = BytesMut::new();
         let node = NodeRef { id: NodeId::new("a:1").expect("an id"), inc: Incarnation(7) };
@@ -329,12 +440,42 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_tells_the_end_of_each_request_and_is_followed_by_the_replies() {
+        let mut out = BytesMut::from("before");
+        let results = Results::begin(&mut out, 12, 5);
+        for (index, reply) in [(0, "+OK\r\n"), (3, "$-1\r\n")] {
+            out.extend_from_slice(reply.as_bytes());
+            results.set(&mut out, index, Cell::Reply { length: reply.len() });
+        }
+        results.set(&mut out, 1, Cell::NotHere);
+        results.set(&mut out, 4, Cell::Bad);
+        let bytes = &out["before".len()..];
+        let mut parser = RequestParser::new(LIMITS);
+        let Ok(Progress::Request { length, .. }) = parser.parse(bytes) else {
+            panic!("no frame: {bytes:?}")
+        };
+        let (id, table) = Table::decode(parser.args(bytes)).expect("an answer");
+        assert_eq!((id, table.replies_bytes()), (12, bytes.len() - length));
+        assert_eq!(
+            table.verdicts(&bytes[length..]).collect::<Vec<_>>(),
+            [
+                Verdict::Reply(b"+OK\r\n"),
+                Verdict::NotHere,
+                Verdict::Later,
+                Verdict::Reply(b"$-1\r\n"),
+                Verdict::Bad
+            ]
+        );
+    }
+
+    #[test]
     fn a_frame_with_a_wrong_field_is_refused() {
-        let wrong: [&[&[u8]]; 4] = [
-            &[b"FWD", b"x", b"0", b"2", b"1", b"1", b""],
-            &[b"FWD", b"1", b"16", b"2", b"1", b"1", b""],
-            &[b"FWD", b"1", b"0", b"4", b"1", b"1", b""],
-            &[b"FWD", b"1", b"0", b"2", b"1", b"1"],
+        let wrong: [&[&[u8]]; 5] = [
+            &[b"FWD", b"x", b"0", b"2", b"1", b"1", b"1", b""],
+            &[b"FWD", b"1", b"16", b"2", b"1", b"1", b"1", b""],
+            &[b"FWD", b"1", b"0", b"4", b"1", b"1", b"1", b""],
+            &[b"FWD", b"1", b"0", b"2", b"1", b"1", b"1"],
+            &[b"FWD", b"1", b"0", b"2", b"1", b"1", b"9", b"*1\r\n"],
         ];
         for args in wrong {
             let args: OwnedArgs = args.iter().copied().collect();

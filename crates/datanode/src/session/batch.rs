@@ -15,7 +15,7 @@ use annulet_store::{KeyHash, UnixMillis};
 use bytes::{Buf, BytesMut};
 
 use super::order::Slots;
-use super::shared::Command;
+use super::shared::Request;
 use super::{Connection, everywhere};
 use crate::execute::{self, KeysCommand, Ran};
 use crate::node::Node;
@@ -30,17 +30,26 @@ const BATCH_REQUESTS_MAX: usize = 64;
 pub(crate) struct Workbench {
     pub(super) lender: Lender,
     batch: Batch,
-    requests: Vec<Request>,
+    requests: Vec<Parsed>,
 }
 
 /// What is known of a request before it runs.
-struct Request {
+struct Parsed {
     /// Its row; none when it has an error in name or number of arguments.
     spec: Option<&'static Spec>,
     /// The slot of its first key, and the key's hash.
     place: Option<(Slot, KeyHash)>,
     /// Bytes of the input.
     length: usize,
+}
+
+/// A request as it lies in the input.
+#[derive(Clone, Copy)]
+struct Arrived<'a> {
+    args: Args<'a>,
+    /// Its bytes, if they may be passed on as they are.
+    encoded: Option<&'a [u8]>,
+    now_micros: u64,
 }
 
 /// Why no more requests were read.
@@ -83,7 +92,10 @@ impl Connection {
                 break;
             }
             let args = bench.batch.args(index, &input);
-            if !args.is_empty() && self.request(&node, request, args, now_micros) == Next::Hold {
+            let bytes = used_bytes..used_bytes + request.length;
+            let encoded = bench.batch.is_encoded(index).then(|| &input[bytes]);
+            let arrived = Arrived { args, encoded, now_micros };
+            if !args.is_empty() && self.request(&node, request, arrived) == Next::Hold {
                 self.blocked = true;
                 break;
             }
@@ -138,7 +150,7 @@ impl Connection {
                 keyspace.prefetch_slot(slot);
                 (slot, keyspace.hash(slot, db, key))
             });
-            bench.requests.push(Request { spec, place, length });
+            bench.requests.push(Parsed { spec, place, length });
             if bench.batch.is_closed() || spec.is_some_and(Spec::ends_batch) {
                 return End::Batch;
             }
@@ -166,14 +178,9 @@ impl Connection {
         false
     }
 
-    fn request(
-        &mut self,
-        node: &Arc<Node>,
-        request: &Request,
-        args: Args<'_>,
-        now_micros: u64,
-    ) -> Next {
-        let Some(spec) = request.spec else {
+    fn request(&mut self, node: &Arc<Node>, parsed: &Parsed, arrived: Arrived<'_>) -> Next {
+        let Arrived { args, encoded, now_micros } = arrived;
+        let Some(spec) = parsed.spec else {
             // Looked up again for the text.
             if let Err(error) = annulet_commands::resolve(args) {
                 self.fail(&error);
@@ -181,15 +188,17 @@ impl Connection {
             return Next::Continue;
         };
         self.session.command = spec.name;
+        let (db, version) = (self.session.db, self.session.version);
+        let request = Request { spec, args, encoded, db, version };
         if let Some(command) = KeysCommand::of(spec) {
             let now = UnixMillis(now_micros / 1000);
-            match request.place {
+            match parsed.place {
                 Some((slot, _)) if spec.keys.is_single() => {
-                    self.keys_command(node, spec, command, args, &[slot], now)
+                    self.keys_command(node, command, request, &[slot], now);
                 }
                 _ => {
                     let slots = execute::slots_of(spec, args);
-                    self.keys_command(node, spec, command, args, &slots, now);
+                    self.keys_command(node, command, request, &slots, now);
                 }
             }
         } else if let Run::Session(_) = spec.run {
@@ -200,8 +209,7 @@ impl Connection {
             } else if !self.shared.is_idle() {
                 return Next::Hold;
             } else {
-                let command = self.waiting_command(spec, args);
-                everywhere::spawn(&self.shared, command);
+                everywhere::spawn(&self.shared, request);
             }
         }
         self.tally.commands += 1;
@@ -212,36 +220,34 @@ impl Connection {
     fn keys_command(
         &mut self,
         node: &Node,
-        spec: &'static Spec,
         command: KeysCommand,
-        args: Args<'_>,
+        request: Request<'_>,
         slots: &[Slot],
         now: UnixMillis,
     ) {
+        let Request { spec, args, db, version, .. } = request;
         let splits = matches!(spec.run, Run::Split { .. }) && self.shared.mode == Mode::Standalone;
         if slots.len() > 1 && !splits {
             return self.fail(&Error::CrossSlot);
         }
         if !self.shared.is_busy(slots) {
-            let (db, version) = (self.session.db, self.session.version);
-            let direct = self.shared.replies.borrow().is_empty();
-            let mut aside = BytesMut::new();
-            let out = if direct { &mut self.socket.output } else { &mut aside };
-            let mut reply = Reply::new(out, version);
-            if let Ran::Done(lookups) =
+            let run = |out: &mut BytesMut| {
+                let mut reply = Reply::new(out, version);
                 execute::run_keys(node, command, (db, now), args, slots, &mut reply)
-            {
+            };
+            let mut replies = self.shared.replies.borrow_mut();
+            let ran = match replies.is_empty() {
+                true => run(&mut self.socket.output),
+                false => replies.push_with(run),
+            };
+            if let Ran::Done(lookups) = ran {
                 self.tally.hits += u64::from(lookups.hits);
                 self.tally.misses += u64::from(lookups.misses);
                 self.tally.errors += u64::from(lookups.failed);
-                if !direct {
-                    self.shared.replies.borrow_mut().push(&aside);
-                }
                 return;
             }
         }
-        let waiting = self.waiting_command(spec, args);
-        self.shared.queue(Slots::from_slice(slots), waiting);
+        self.shared.queue(Slots::from_slice(slots), request);
     }
 
     /// Runs a command that needs no keys.
@@ -263,13 +269,6 @@ impl Connection {
         if !aside.is_empty() {
             replies.push(&aside);
         }
-    }
-
-    fn waiting_command(&self, spec: &'static Spec, args: Args<'_>) -> Command {
-        let (db, version) = (self.session.db, self.session.version);
-        let deadline = clock::boot_millis() + self.shared.node.config.forward_timeout_ms;
-        let place = self.shared.replies.borrow_mut().reserve();
-        Command { place, spec, args: args.to_owned(), db, version, deadline }
     }
 
     fn fail(&mut self, error: &Error) {

@@ -1,19 +1,19 @@
 //! A command on all slots of the cluster: each slot is asked exactly once, wherever it is by then.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use annulet_cluster::message::MemberInfo;
 use annulet_commands::{Gather, Mode, Run};
 use annulet_net::clock;
-use annulet_resp::{Error, Reply, write_request};
-use annulet_ring::{NodeRef, SlotSet};
+use annulet_resp::{Error, OwnedArgs, Reply, write_request};
+use annulet_ring::{Slot, SlotSet};
 use bytes::BytesMut;
 
-use super::shared::{Command, Shared};
-use crate::link::server::{Gathered, gather_here};
+use super::forward;
+use super::frame::Head;
+use super::owners::{Owners, by_owner};
+use super::shared::{Request, Shared};
 use crate::link::wire::GatherRequest;
-use crate::link::{Answer, link_to};
+use crate::link::{Word, exchange, gather_here};
 use crate::wait;
 
 /// How long all slots together may take to answer.
@@ -21,134 +21,152 @@ const TIMEOUT_MS: u64 = 60_000;
 /// How long to wait before slots that did not answer are asked again, unless the topology changes first.
 const RETRY_PAUSE_MS: u64 = 5;
 
+struct Everywhere {
+    head: Head,
+    args: OwnedArgs,
+}
+
+/// What is left to do, and how it goes.
+struct Rounds {
+    todo: SlotSet,
+    total: Gather,
+    /// When a slot has last answered, or none was out of reach, in boot milliseconds.
+    alive_at: u64,
+}
+
 /// Runs the command beside the connection's loop, which takes no other request until it has finished.
-pub(super) fn spawn(shared: &Rc<Shared>, command: Command) {
-    shared.count(&command, true);
+pub(super) fn spawn(shared: &Rc<Shared>, request: Request<'_>) {
+    let head = Head { spec: request.spec, db: request.db, version: request.version };
+    let place = shared.replies.borrow_mut().reserve();
+    let command = Everywhere { head, args: request.args.to_owned() };
     shared.everywhere.set(true);
+    shared.count();
     let shared = Rc::clone(shared);
     tokio::task::spawn_local(async move {
         match run(&shared, &command).await {
             Ok(gather) => {
                 let mut out = BytesMut::new();
-                if let Run::Slots { finish, .. } = command.spec.run {
-                    finish(
-                        &gather,
-                        command.args.as_args(),
-                        &mut Reply::new(&mut out, command.version),
-                    );
+                if let Run::Slots { finish, .. } = head.spec.run {
+                    let mut reply = Reply::new(&mut out, head.version);
+                    finish(&gather, command.args.as_args(), &mut reply);
                 }
-                shared.fill(command.place, out);
+                shared.replies.borrow_mut().fill(place, &out);
             }
-            Err(error) => shared.fail(&command, &error),
+            Err(error) => shared.fail(place, head.version, &error),
         }
-        shared.count(&command, false);
         shared.everywhere.set(false);
-        shared.wake.notify_one();
+        shared.count();
+        shared.wake.raise();
     });
 }
 
-async fn run(shared: &Rc<Shared>, command: &Command) -> Result<Gather, Error> {
-    let mut total = Gather::new();
-    let mut todo = SlotSet::all();
-    let deadline = clock::boot_millis() + TIMEOUT_MS;
+async fn run(shared: &Shared, command: &Everywhere) -> Result<Gather, Error> {
+    let start = clock::boot_millis();
+    let mut rounds = Rounds { todo: SlotSet::all(), total: Gather::new(), alive_at: start };
     let mut changes = shared.node.changes();
     loop {
         changes.mark_unchanged();
-        match shared.mode {
-            Mode::Standalone => round(shared, command, &mut todo, &mut total, deadline).await?,
-            // Cluster clients ask every node and add up: this node answers for what it serves, once it knows that it
-            // does.
-            Mode::Cluster => {
-                let here = gather(shared, command, &todo).await;
-                total.merge(&here.gather);
-                todo = here.closed;
-            }
+        let left = rounds.todo.len();
+        let all_in_reach = match shared.mode {
+            Mode::Standalone => round(shared, command, &mut rounds).await?,
+            Mode::Cluster => round_here(shared, command, &mut rounds).await,
+        };
+        if rounds.todo.is_empty() {
+            return Ok(rounds.total);
         }
-        if todo.is_empty() {
-            return Ok(total);
+        let now = clock::boot_millis();
+        if all_in_reach || rounds.todo.len() < left {
+            rounds.alive_at = now;
         }
-        wait::for_change(&mut changes, deadline.min(clock::boot_millis() + RETRY_PAUSE_MS)).await;
-        if clock::boot_millis() >= deadline {
-            let slots = todo.len();
+        if now >= start + TIMEOUT_MS
+            || now >= rounds.alive_at + shared.node.config.forward_timeout_ms
+        {
+            let slots = rounds.todo.len();
             return Err(Error::TryAgain {
                 reason: format!("{slots} slots did not answer in time; the others did"),
             });
         }
+        wait::for_change(&mut changes, now + RETRY_PAUSE_MS).await;
     }
 }
 
-/// Asks the owner of each slot in `todo`, and takes out those that have answered.
-async fn round(
-    shared: &Rc<Shared>,
-    command: &Command,
-    todo: &mut SlotSet,
-    total: &mut Gather,
-    deadline: u64,
-) -> Result<(), Error> {
+/// Cluster clients ask every node and add up: this node answers for what it serves, once it knows that it does.
+async fn round_here(shared: &Shared, command: &Everywhere, rounds: &mut Rounds) -> bool {
+    rounds.todo = gather(shared, command, &rounds.todo.clone(), rounds).await;
+    true
+}
+
+/// Asks the owner of each slot that is to do, and takes out those that have answered. False: not every owner could be
+/// asked.
+async fn round(shared: &Shared, command: &Everywhere, rounds: &mut Rounds) -> Result<bool, Error> {
+    let Owners { here, there, nowhere } =
+        by_owner::<SlotSet, Slot>(shared, rounds.todo.iter().map(|slot| (slot, slot)));
     let mut request = BytesMut::new();
     write_request(&mut request, command.args.as_args().iter());
-    let (here, there) = by_owner(shared, todo);
+    // Each part of an answer gives it so long again.
+    let deadline = clock::boot_millis() + shared.node.config.forward_timeout_ms;
     let mut asked = Vec::new();
-    for (member, slots) in there.into_values() {
-        let link = link_to(&shared.node, &shared.worker, &member);
-        let write = |id, out: &mut BytesMut| {
-            GatherRequest { id, db: command.db, slots: slots.clone(), request: &request }
+    for (route, slots) in there {
+        let answer = exchange(&route.owner, deadline, |id, out| {
+            GatherRequest { id, db: command.head.db, slots: slots.clone(), request: &request }
                 .encode(out);
-        };
-        asked.push((link.request(wait::until(deadline), write).await, slots));
+        });
+        asked.push((answer, slots));
     }
-    let here = gather(shared, command, &here).await;
-    todo.difference_with(&here.done);
-    total.merge(&here.gather);
+    let mut all_in_reach = nowhere.is_empty();
+    gather(shared, command, &here, rounds).await;
     for (answer, slots) in asked {
-        match tokio::time::timeout(wait::until(deadline), answer).await {
-            Ok(Ok(Answer::Gathered(done, result))) => {
-                let gather = Gather::decode(&result)
-                    .filter(|_| done.iter().all(|slot| slots.contains(slot)));
-                let garbled =
-                    || Error::Other("ERR another node answered with what is no result".to_owned());
-                total.merge(&gather.ok_or_else(garbled)?);
-                todo.difference_with(&done);
-            }
-            Ok(Ok(Answer::Unknown(reason))) if command.spec.is_write() && !repeatable(command) => {
-                return Err(super::forward::unknown(command, &reason));
+        match answer.word().await {
+            Word::Gathered(parts) => take(parts, &slots, rounds)?,
+            Word::Unknown(reason, _)
+                if command.head.spec.is_write() && !repeatable(&command.head) =>
+            {
+                return Err(forward::unknown(command.head.spec, &reason));
             }
             // Reads and flushes may run twice on a slot that has not answered.
-            Ok(Ok(Answer::Unknown(_) | Answer::Unsent(_) | Answer::Result(..)) | Err(_))
-            | Err(_) => {}
+            Word::Unknown(_, parts) => {
+                take(parts, &slots, rounds)?;
+                all_in_reach = false;
+            }
+            Word::Unsent(_) => all_in_reach = false,
+            Word::NotHere | Word::Reply(_) => {}
         }
+    }
+    Ok(all_in_reach)
+}
+
+/// Adds what another node gave.
+fn take(parts: Vec<(SlotSet, Vec<u8>)>, asked: &SlotSet, rounds: &mut Rounds) -> Result<(), Error> {
+    let garbled = || Error::Other("ERR another node answered with what is no result".to_owned());
+    for (done, result) in parts {
+        let gather = Gather::decode(&result)
+            .filter(|_| done.iter().all(|slot| asked.contains(slot) && rounds.todo.contains(slot)));
+        rounds.total.merge(&gather.ok_or_else(garbled)?);
+        rounds.todo.difference_with(&done);
     }
     Ok(())
 }
 
-async fn gather(shared: &Shared, command: &Command, slots: &SlotSet) -> Gathered {
-    gather_here(&shared.node, command.spec, command.db, command.args.as_args(), slots).await
+/// Runs the command on slots of this node; returns those that are closed for a moment.
+async fn gather(
+    shared: &Shared,
+    command: &Everywhere,
+    slots: &SlotSet,
+    rounds: &mut Rounds,
+) -> SlotSet {
+    let (head, args) = (command.head, command.args.as_args());
+    let mut closed = SlotSet::new();
+    let mut take = |part: crate::link::Gathered| {
+        rounds.total.merge(&part.gather);
+        rounds.todo.difference_with(&part.done);
+        closed.union_with(&part.closed);
+    };
+    let rest = gather_here(&shared.node, head.spec, head.db, args, slots, &mut take).await;
+    take(rest);
+    closed
 }
 
 /// Whether running it twice is the same as running it once.
-fn repeatable(command: &Command) -> bool {
-    matches!(command.spec.name, "flushdb" | "flushall")
-}
-
-fn by_owner(
-    shared: &Shared,
-    todo: &SlotSet,
-) -> (SlotSet, BTreeMap<NodeRef, (MemberInfo, SlotSet)>) {
-    let (view, me) = (shared.node.view(), shared.node.me());
-    let (mut here, mut there) = (SlotSet::new(), BTreeMap::new());
-    for slot in todo.iter() {
-        match view.owner(slot) {
-            Some(owner) if *owner == me => drop(here.insert(slot)),
-            Some(owner) => {
-                if let Some(member) = view.owner_member(slot) {
-                    let entry = there
-                        .entry(owner.clone())
-                        .or_insert_with(|| (member.clone(), SlotSet::new()));
-                    entry.1.insert(slot);
-                }
-            }
-            None => {}
-        }
-    }
-    (here, there)
+fn repeatable(head: &Head) -> bool {
+    matches!(head.spec.name, "flushdb" | "flushall")
 }

@@ -1,108 +1,163 @@
-//! Commands in a row on one slot: run here if this node owns it, else sent to the owner, until they are answered or
-//! their time is over.
+//! Commands in one slot: run here if this node owns it, else sent to the owner, until they are answered or their time
+//! is over.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use annulet_cluster::slot::SlotState;
-use annulet_commands::Mode;
+use annulet_cluster::view::View;
+use annulet_commands::{Mode, Spec};
 use annulet_net::clock;
-use annulet_resp::{Error, Reply, write_request};
+use annulet_resp::{Error, Progress, Reply, RequestParser};
 use annulet_ring::Slot;
 use annulet_store::UnixMillis;
-use bytes::BytesMut;
 
-use super::shared::{Command, Shared};
+use super::frame::Route;
+use super::obstacle::Obstacle;
+use super::order::{Attempt, Command, FrameId, Ground, Settled};
+use super::shared::Shared;
+use super::split;
 use crate::execute::{self, KeysCommand, Ran};
-use crate::link::wire::{Forward, Outcome};
-use crate::link::{Answer, link_to};
+use crate::link::wire::{Forward, LIMITS, Verdict};
+use crate::link::{Answer, Asker, Link};
+use crate::node::Node;
 use crate::{stats, wait};
 
 /// How long to wait before an owner that could not be reached is tried again, unless the topology changes first.
-const RETRY_PAUSE_MS: u64 = 20;
+pub(super) const RETRY_PAUSE_MS: u64 = 20;
 /// How long a cluster client is kept waiting before it is sent to where it may have come from (R11).
 const REDIRECT_PATIENCE_MS: u64 = 100;
-/// Requests that are sent to the owner together.
-const REQUESTS_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How much longer than the owner may take the sender waits for its answer.
-pub(super) const ANSWER_GRACE: Duration = Duration::from_millis(250);
 
-/// Why a command still has no reply.
-#[derive(Debug, Clone)]
-pub(super) enum Obstacle {
-    /// The slot is closed for a moment, here or at its owner.
-    Closed,
-    /// Nobody owns the slot, or the owner is not a member any more.
-    NoOwner,
-    /// The owner cannot be reached.
-    Unreachable(String),
+/// The way to the owner of a slot, if another node owns it that can be asked.
+pub(super) fn route(shared: &Shared, view: &View, slot: Slot) -> Option<Route<Rc<Link>>> {
+    let node = &shared.node;
+    let member = view.owner_member(slot).filter(|member| member.node != node.me())?;
+    let owner = shared.worker.links.to(node, &shared.worker, member);
+    Some(Route { owner, topology: view.version() })
 }
 
-impl Obstacle {
-    /// What the client is told when its time is over. The command certainly did not run.
-    pub(super) fn error(&self, slot: Slot) -> Error {
-        match self {
-            Self::Closed => Error::TryAgain {
-                reason: format!("Slot {slot} is being handed over; the command did not run"),
-            },
-            Self::NoOwner => Error::ClusterDown { reason: format!("Hash slot {slot} not served") },
-            Self::Unreachable(reason) => Error::TryAgain {
-                reason: format!(
-                    "The owner of slot {slot} cannot be reached ({reason}); the command did not run"
-                ),
-            },
+/// Tries what may be tried, and makes sure that what is blocked is tried again.
+pub(super) fn advance(shared: &Rc<Shared>) {
+    let mut order = shared.order.borrow_mut();
+    let mut started = Vec::new();
+    if order.is_ready() {
+        shared.tried_at(change(&shared.node));
+        let mut here = Here { shared, started };
+        order.advance(&mut here);
+        started = here.started;
+    }
+    let newly_blocked = order.take_newly_blocked();
+    drop(order);
+    for command in started {
+        split::spawn(shared, command);
+    }
+    if newly_blocked {
+        match shared.retrying.replace(true) {
+            true => shared.blocked.raise(),
+            false => drop(tokio::task::spawn_local(retry(Rc::clone(shared)))),
         }
     }
 }
 
-/// Runs commands on one slot in their order and fills their places.
-pub(super) async fn run(shared: &Rc<Shared>, slot: Slot, commands: &[Command]) {
-    let node = &shared.node;
-    // The first has waited longest.
-    let Some(deadline) = commands.first().map(|command| command.deadline) else { return };
-    let patience = clock::boot_millis() + REDIRECT_PATIENCE_MS;
-    let mut changes = node.changes();
-    let mut rest = commands;
-    loop {
-        changes.mark_unchanged();
-        let obstacle;
-        (rest, obstacle) = run_here(shared, slot, rest);
-        let Some(first) = rest.first() else { return };
-        let obstacle = match (obstacle, shared.mode) {
+/// How often something has changed on this node.
+fn change(node: &Node) -> u64 {
+    *node.changes().borrow()
+}
+
+/// Tries blocked lanes again whenever something has changed since they were tried, or enough time has passed.
+async fn retry(shared: Rc<Shared>) {
+    let mut changes = shared.node.changes();
+    while let Some(until) = next_try(&shared) {
+        let now = *changes.borrow_and_update();
+        if now == shared.tried.get() && clock::boot_millis() < until {
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(wait::until(until)) => {}
+                () = shared.blocked.raised() => {}
+            }
+            continue;
+        }
+        shared.tried.set(now);
+        shared.order.borrow_mut().unblock();
+        shared.start();
+        shared.wake.raise();
+    }
+    shared.tried.set(u64::MAX);
+    shared.retrying.set(false);
+}
+
+/// When a blocked lane is to be tried again even if nothing changes, in boot milliseconds.
+fn next_try(shared: &Shared) -> Option<u64> {
+    let soon = clock::boot_millis() + RETRY_PAUSE_MS;
+    let order = shared.order.borrow();
+    let tries = order.obstacles().map(|(obstacle, deadline)| match obstacle {
+        Obstacle::Closed | Obstacle::NoOwner => deadline,
+        Obstacle::Promised => patience(shared, deadline),
+        Obstacle::Unreachable(_) => deadline.min(soon),
+    });
+    tries.min()
+}
+
+/// Until when a command with this deadline waits for a slot that is promised to this node.
+fn patience(shared: &Shared, deadline: u64) -> u64 {
+    deadline.saturating_sub(shared.node.config.forward_timeout_ms) + REDIRECT_PATIENCE_MS
+}
+
+/// This node, as the place where waiting commands run.
+struct Here<'a> {
+    shared: &'a Rc<Shared>,
+    started: Vec<Rc<Command>>,
+}
+
+impl Ground<Rc<Link>> for Here<'_> {
+    fn attempt(
+        &mut self,
+        slot: Slot,
+        command: &Command,
+        last: Option<&Obstacle>,
+    ) -> Attempt<Rc<Link>> {
+        let (shared, now) = (self.shared, clock::boot_millis());
+        let is_late = now >= command.deadline;
+        let obstacle = match (run_here(shared, slot, command), shared.mode) {
+            (Ran::Done(_), _) => return Attempt::Settled,
+            (Ran::Wait, _) => Obstacle::Closed,
             // The owner redirected the client to here, and this node has not heard of that yet.
             (Ran::Elsewhere, Mode::Cluster)
-                if is_about_to_be_ours(shared, slot) && clock::boot_millis() < patience =>
+                if is_about_to_be_ours(shared, slot)
+                    && now < patience(shared, command.deadline) =>
             {
-                wait::for_change(&mut changes, patience).await;
-                continue;
+                Obstacle::Promised
             }
-            (Ran::Elsewhere, Mode::Cluster) => match shared.owner(slot) {
-                Some(owner) => {
-                    let error = Error::Moved { slot: slot.get(), address: owner.addresses.cluster };
-                    shared.fail(first, &error);
-                    rest = &rest[1..];
-                    continue;
+            (Ran::Elsewhere, Mode::Cluster) => match address(shared, slot) {
+                Some(address) => {
+                    let error = Error::Moved { slot: slot.get(), address };
+                    shared.fail(command.place, command.head.version, &error);
+                    return Attempt::Settled;
                 }
                 None => Obstacle::NoOwner,
             },
-            (Ran::Elsewhere, Mode::Standalone) => match forward(shared, slot, rest, deadline).await
-            {
-                Ok(answered) => {
-                    rest = &rest[answered..];
-                    continue;
-                }
-                Err((answered, obstacle)) => {
-                    rest = &rest[answered..];
-                    obstacle
-                }
+            (Ran::Elsewhere, Mode::Standalone) => match route(shared, &shared.node.view(), slot) {
+                Some(route) if !is_late => return Attempt::Elsewhere(route),
+                Some(_) => last.cloned().unwrap_or(Obstacle::Closed),
+                None => Obstacle::NoOwner,
             },
-            (Ran::Wait | Ran::Done(_), _) => Obstacle::Closed,
         };
-        if !pause(&mut changes, &obstacle, deadline).await {
-            rest.iter().for_each(|command| shared.fail(command, &obstacle.error(slot)));
-            return;
+        if !is_late {
+            return Attempt::Blocked(obstacle);
         }
+        shared.fail(command.place, command.head.version, &obstacle.error(slot));
+        Attempt::Settled
     }
+
+    fn start(&mut self, command: Rc<Command>) {
+        self.started.push(command);
+    }
+}
+
+/// Where cluster clients reach the owner of a slot, if another node owns it.
+fn address(shared: &Shared, slot: Slot) -> Option<String> {
+    let (view, me) = (shared.node.view(), shared.node.me());
+    let owner = view.owner_member(slot).filter(|member| member.node != me)?;
+    Some(owner.addresses.cluster.clone())
 }
 
 /// Whether a complete copy of the slot is here that only lacks the NameNode's word.
@@ -111,126 +166,135 @@ fn is_about_to_be_ours(shared: &Shared, slot: Slot) -> bool {
     matches!(guard.companion().state(), SlotState::Learner { sealed: true, .. })
 }
 
-/// Waits for a reason to try again. False: the time is over.
-pub(super) async fn pause(
-    changes: &mut tokio::sync::watch::Receiver<u64>,
-    obstacle: &Obstacle,
-    deadline: u64,
-) -> bool {
-    let now = clock::boot_millis();
-    match obstacle {
-        Obstacle::Closed | Obstacle::NoOwner => wait::for_change(changes, deadline).await,
-        Obstacle::Unreachable(_) => {
-            wait::for_change(changes, deadline.min(now + RETRY_PAUSE_MS)).await;
-            clock::boot_millis() < deadline
-        }
-    }
-}
-
-/// Runs commands on this node until one cannot; returns those that are left and why.
-fn run_here<'a>(shared: &Shared, slot: Slot, commands: &'a [Command]) -> (&'a [Command], Ran) {
-    let now = UnixMillis(clock::unix_millis());
-    for (index, command) in commands.iter().enumerate() {
-        let Some(keys_command) = KeysCommand::of(command.spec) else { continue };
-        let mut out = BytesMut::new();
-        let mut reply = Reply::new(&mut out, command.version);
-        let args = command.args.as_args();
-        match execute::run_keys(
-            &shared.node,
-            keys_command,
-            (command.db, now),
-            args,
-            &[slot],
-            &mut reply,
-        ) {
-            Ran::Done(_) => shared.fill(command.place, out),
-            obstacle @ (Ran::Wait | Ran::Elsewhere) => return (&commands[index..], obstacle),
-        }
-    }
-    (&[], Ran::Wait)
-}
-
-/// Sends commands to the owner of their slot. Returns how many have been answered; with an error, why the rest has not.
-async fn forward(
-    shared: &Rc<Shared>,
-    slot: Slot,
-    commands: &[Command],
-    deadline: u64,
-) -> Result<usize, (usize, Obstacle)> {
-    let Some(owner) = shared.owner(slot) else { return Err((0, Obstacle::NoOwner)) };
-    // Commands of one group may differ in database and version; what is sent together does not.
-    let (db, version) = (commands[0].db, commands[0].version);
-    let mut requests = BytesMut::new();
-    let mut sent = 0;
-    for command in commands {
-        let alike = command.db == db && command.version == version;
-        if !alike || requests.len() >= REQUESTS_BYTES_MAX {
-            break;
-        }
-        write_request(&mut requests, command.args.as_args().iter());
-        sent += 1;
-    }
-    let commands = &commands[..sent];
-    let budget = wait::until(deadline);
-    let topology = shared.node.view().version();
-    let link = link_to(&shared.node, &shared.worker, &owner);
-    stats::add(&shared.node.stats.forwarded, commands.len() as u64);
-    let exchange = async {
-        let answer = link.request(budget, |id, out| {
-            let budget_ms = budget.as_millis() as u64;
-            Forward { id, db, version, budget_ms, topology, requests: &requests }.encode(out);
-        });
-        answer.await.await
+/// Runs a waiting command on this node if it may, and fills its place.
+fn run_here(shared: &Shared, slot: Slot, command: &Command) -> Ran {
+    let (head, now) = (command.head, UnixMillis(clock::unix_millis()));
+    let mut parser = RequestParser::new(LIMITS);
+    let parsed = parser.parse(&command.request);
+    let (Ok(Progress::Request { .. }), Some(keys)) = (parsed, KeysCommand::of(head.spec)) else {
+        debug_assert!(false, "only requests that were understood wait");
+        return Ran::Wait;
     };
-    let answer = match tokio::time::timeout(budget + ANSWER_GRACE, exchange).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Answer::Unknown("the link ended".to_owned()),
-        Err(_) => Answer::Unknown(format!("{} does not answer", owner.node.id)),
-    };
-    settle(shared, commands, answer)
+    let mut out = bytes::BytesMut::new();
+    let mut reply = Reply::new(&mut out, head.version);
+    let args = parser.args(&command.request);
+    let ran = execute::run_keys(&shared.node, keys, (head.db, now), args, &[slot], &mut reply);
+    if let Ran::Done(_) = ran {
+        shared.replies.borrow_mut().fill(command.place, &out);
+    }
+    ran
 }
 
-/// Fills the places of what was answered, and of writes of which nobody knows.
-fn settle(
-    shared: &Shared,
-    commands: &[Command],
-    answer: Answer,
-) -> Result<usize, (usize, Obstacle)> {
-    match answer {
-        Answer::Result(outcome, replies) => {
-            let answered = replies.len().min(commands.len());
-            for (command, reply) in commands.iter().zip(replies) {
-                shared.fill(command.place, reply);
+/// Sends a frame to its owner.
+pub(super) fn send(shared: &Rc<Shared>, id: FrameId) {
+    let sent = {
+        let order = shared.order.borrow();
+        let Some(frame) = order.frame(id) else { return };
+        stats::add(&shared.node.stats.forwarded, frame.commands.len() as u64);
+        let asker = Rc::clone(shared) as Rc<dyn Asker>;
+        frame.owner.ask((asker, id), frame.deadline, |id, out| {
+            Forward {
+                id,
+                db: frame.db,
+                version: frame.version,
+                budget_ms: frame.deadline.saturating_sub(clock::boot_millis()),
+                topology: frame.topology,
+                count: frame.commands.len() as u32,
+                requests: &frame.requests,
             }
-            match outcome {
-                Outcome::Done => Ok(answered),
-                Outcome::NotOwner | Outcome::Late => Err((answered, Obstacle::Closed)),
-                Outcome::Bad => Err((
-                    answered,
-                    Obstacle::Unreachable("it does not know the command".to_owned()),
-                )),
-            }
+            .encode(out);
+        })
+    };
+    if let Err(reason) = sent {
+        shared.send_back(id, &reason);
+        advance(shared);
+    }
+}
+
+impl Asker for Shared {
+    fn answered(&self, id: usize, answer: Answer<'_>) -> bool {
+        match answer {
+            Answer::Results(table, replies) => self.settle(id, table.verdicts(replies)),
+            Answer::Unsent(reason) => self.send_back(id, reason),
+            Answer::Unknown(reason) => self.give_up(id, reason),
+            Answer::Gathered(_) => self.give_up(id, "it answered something else"),
         }
-        Answer::Unsent(reason) => Err((0, Obstacle::Unreachable(reason))),
-        Answer::Unknown(reason) => {
-            // Reads may run twice; once a write may have run, nothing of the group is sent again.
-            if !commands.iter().any(|command| command.spec.is_write()) {
-                return Err((0, Obstacle::Unreachable(reason)));
+        self.wake.raise();
+        self.count();
+        self.order.borrow().frame(id).is_none()
+    }
+}
+
+impl Shared {
+    /// Remembers for [`retry`] that lanes were tried when so much had changed.
+    fn tried_at(&self, change: u64) {
+        self.tried.set(self.tried.get().min(change));
+    }
+
+    /// Fills the places of what was answered, and puts the rest back.
+    fn settle<'a>(&self, id: FrameId, verdicts: impl Iterator<Item = Verdict<'a>>) {
+        let (mut order, mut replies) = (self.order.borrow_mut(), self.replies.borrow_mut());
+        for (index, verdict) in verdicts.enumerate() {
+            if verdict == Verdict::Later {
+                continue;
             }
-            for command in commands {
-                shared.fail(command, &unknown(command, &reason));
-            }
-            Ok(commands.len())
+            let Some(sent) = order.unsettled(id, index) else { continue };
+            let settled = match verdict {
+                Verdict::Reply(reply) => {
+                    replies.fill(sent.place, reply);
+                    Settled::Answered
+                }
+                Verdict::Later | Verdict::Again => Settled::Again,
+                Verdict::NotHere => {
+                    // First the change, then the view: what changes in between is seen once more.
+                    self.tried_at(change(&self.node));
+                    match order.frame(id).map(|frame| frame.topology) {
+                        Some(topology) if topology == self.node.view().version() => {
+                            Settled::Blocked(Obstacle::Closed)
+                        }
+                        Some(_) | None => Settled::Again,
+                    }
+                }
+                Verdict::Bad => {
+                    self.tried_at(change(&self.node));
+                    let reason = "it does not know the command".to_owned();
+                    Settled::Blocked(Obstacle::Unreachable(reason))
+                }
+            };
+            order.settle(id, index, settled);
         }
-        Answer::Gathered(..) => {
-            Err((0, Obstacle::Unreachable("it answered something else".to_owned())))
+    }
+
+    /// Puts back what certainly did not run.
+    fn send_back(&self, id: FrameId, reason: &str) {
+        self.tried_at(change(&self.node));
+        let mut order = self.order.borrow_mut();
+        for (index, _) in order.all_unsettled(id) {
+            order.settle(id, index, Settled::Blocked(Obstacle::Unreachable(reason.to_owned())));
+        }
+    }
+
+    /// Nobody knows what ran.
+    fn give_up(&self, id: FrameId, reason: &str) {
+        self.tried_at(change(&self.node));
+        let mut order = self.order.borrow_mut();
+        let version = order.frame(id).map(|frame| frame.version).unwrap_or_default();
+        for (index, sent, again) in order.all_unknown(id) {
+            let settled = match again {
+                true => Settled::Blocked(Obstacle::Unreachable(reason.to_owned())),
+                false => {
+                    self.fail(sent.place, version, &unknown(sent.spec, reason));
+                    Settled::Answered
+                }
+            };
+            order.settle(id, index, settled);
         }
     }
 }
 
 /// What a client is told when nobody knows whether its command has run.
-pub(super) fn unknown(command: &Command, reason: &str) -> Error {
-    match command.spec.is_write() {
+pub(super) fn unknown(spec: &Spec, reason: &str) -> Error {
+    match spec.is_write() {
         true => Error::Indeterminate {
             reason: format!("The command may or may not have run: {reason}"),
         },

@@ -3,11 +3,13 @@
 mod batch;
 mod everywhere;
 mod forward;
+mod frame;
+mod obstacle;
 pub(crate) mod order;
+mod owners;
 mod replies;
 mod shared;
 mod split;
-mod wake;
 
 use std::io;
 use std::rc::Rc;
@@ -116,9 +118,9 @@ impl Connection {
                 break;
             }
             let read = has_room && !self.blocked && !ending && !self.finished_reading;
-            let waited = match ending {
+            let waited = match ending && self.shared.is_idle() {
                 false => self.wait(read).await,
-                // A client that does not take its last replies has gone away.
+                // A client that does not take its last replies has gone away. What is under way has its own time.
                 true => match tokio::time::timeout(LAST_REPLIES_TIMEOUT, self.wait(read)).await {
                     Ok(waited) => waited,
                     Err(_) => return,
@@ -145,7 +147,7 @@ impl Connection {
             self.session.closing = true;
             return Poll::Ready(Ok(Turn::Moved));
         }
-        if self.shared.wake.poll(cx).is_ready() {
+        if self.shared.wake.poll_raised(cx).is_ready() {
             return Poll::Ready(Ok(Turn::Moved));
         }
         let read = match self.parser.large() {
@@ -172,7 +174,7 @@ impl Connection {
         self.blocked = false;
         for _ in 0..BATCHES_PER_TURN {
             let more = self.run_batch(bench);
-            self.shared.start_new();
+            self.shared.start_new(self.socket.unsent_bytes());
             self.shared.replies.borrow_mut().drain_into(&mut self.socket.output);
             let written = self.socket.write_ready()?;
             if written > 0 {

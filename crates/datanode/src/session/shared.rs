@@ -1,34 +1,49 @@
-//! What the loop of a connection shares with the tasks that finish its waiting commands. All on one thread.
+//! What the loop of a connection shares with the links and tasks that finish its waiting commands. All on one thread.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use annulet_cluster::message::MemberInfo;
 use annulet_commands::{Mode, Spec};
-use annulet_resp::{Error, OwnedArgs, Reply, Version};
+use annulet_net::clock;
+use annulet_resp::{Args, Error, Reply, Version, write_request};
 use annulet_ring::Slot;
 use annulet_store::Db;
 use bytes::BytesMut;
 
-use super::order::{Group, Order, Slots, Ticket};
+use super::forward;
+use super::frame::Head;
+use super::order::{Command, Order, Slots};
 use super::replies::{Place, Replies};
-use super::wake::Wake;
-use super::{forward, split};
+use crate::link::Link;
 use crate::node::Node;
 use crate::stats;
+use crate::wait::Signal;
 use crate::workers::Worker;
 
-/// A command that could not run at once.
-pub(super) struct Command {
-    /// Where its reply belongs.
-    pub(super) place: Place,
+/// Replies that the client has not taken; nothing more is sent to other nodes beyond it. What is under way then can
+/// add so much as the answers to all frames of one connection may hold.
+const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A request that cannot run at once, as it lies in the input.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
     pub(super) spec: &'static Spec,
-    pub(super) args: OwnedArgs,
+    pub(super) args: Args<'a>,
+    /// Its bytes, if it came in the form in which it can be passed on.
+    pub(super) encoded: Option<&'a [u8]>,
     pub(super) db: Db,
     pub(super) version: Version,
-    /// When it has waited long enough, in boot milliseconds.
-    pub(super) deadline: u64,
+}
+
+impl Request<'_> {
+    fn write(&self, out: &mut BytesMut) {
+        match self.encoded {
+            Some(encoded) => out.extend_from_slice(encoded),
+            None => write_request(out, self.args.iter()),
+        }
+    }
 }
 
 /// The state of one connection that outlives a single request.
@@ -37,15 +52,23 @@ pub(super) struct Shared {
     pub(super) worker: Rc<Worker>,
     pub(super) mode: Mode,
     pub(super) replies: RefCell<Replies>,
-    /// A waiting command has finished.
-    pub(super) wake: Wake,
+    /// There is a reply, or something to start: the loop calls [`Self::start_new`] and takes the replies.
+    pub(super) wake: Signal,
     /// A command on the whole cluster is under way; nothing else of the connection runs beside it.
     pub(super) everywhere: Cell<bool>,
-    order: RefCell<Order<Command>>,
-    /// Queued in this batch, to be started at its end, so that neighbours on one slot travel together.
-    fresh: RefCell<Vec<Ticket>>,
-    waiting: Cell<usize>,
-    waiting_bytes: Cell<usize>,
+    pub(super) order: RefCell<Order<Rc<Link>>>,
+    /// A task tries the blocked lanes again.
+    pub(super) retrying: Cell<bool>,
+    /// A lane has been blocked.
+    pub(super) blocked: Signal,
+    /// Blocked lanes have been tried since so many changes of the node; the largest number when there are none.
+    pub(super) tried: Cell<u64>,
+    /// The deadline of commands that begin to wait now; 0 until the first one of a batch asks.
+    deadline: Cell<u64>,
+    /// Replies in the connection's output.
+    unsent_bytes: Cell<usize>,
+    /// How many waiting commands the node's figures know of.
+    counted: Cell<usize>,
 }
 
 impl Shared {
@@ -55,22 +78,29 @@ impl Shared {
             worker,
             mode,
             replies: RefCell::default(),
-            wake: Wake::default(),
+            wake: Signal::default(),
             everywhere: Cell::new(false),
             order: RefCell::default(),
-            fresh: RefCell::default(),
-            waiting: Cell::new(0),
-            waiting_bytes: Cell::new(0),
+            retrying: Cell::new(false),
+            blocked: Signal::default(),
+            tried: Cell::new(u64::MAX),
+            deadline: Cell::new(0),
+            unsent_bytes: Cell::new(0),
+            counted: Cell::new(0),
         }
     }
 
     /// Nothing waits, nothing is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.get() == 0
+        self.waiting() == 0
     }
 
     pub(super) fn has_room(&self, commands_max: usize, bytes_max: usize) -> bool {
-        self.waiting.get() < commands_max && self.waiting_bytes.get() < bytes_max
+        self.waiting() < commands_max && self.order.borrow().bytes() < bytes_max
+    }
+
+    fn waiting(&self) -> usize {
+        self.order.borrow().len() + usize::from(self.everywhere.get())
     }
 
     /// Whether an earlier command on one of the slots is not finished.
@@ -78,80 +108,82 @@ impl Shared {
         self.order.borrow().is_busy(slots)
     }
 
-    /// Gives a command its place in the order of its slots.
-    pub(super) fn queue(&self, slots: Slots, command: Command) {
-        self.count(&command, true);
-        let ticket = self.order.borrow_mut().push(slots, command);
-        self.fresh.borrow_mut().push(ticket);
-    }
-
-    /// Counts a command that starts or stops waiting.
-    pub(super) fn count(&self, command: &Command, starts: bool) {
-        let (waiting, bytes) = (self.waiting.get(), self.waiting_bytes.get());
-        let length = command.args.bytes_len();
-        match starts {
-            true => {
-                self.waiting.set(waiting + 1);
-                self.waiting_bytes.set(bytes + length);
-                stats::add(&self.node.stats.waiting, 1);
-            }
-            false => {
-                self.waiting.set(waiting - 1);
-                self.waiting_bytes.set(bytes - length);
-                self.node.stats.waiting.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    /// Gives a command its place among the replies and in the order of its slots. It starts with [`Self::start_new`].
+    pub(super) fn queue(self: &Rc<Self>, slots: Slots, request: Request<'_>) {
+        let place = self.replies.borrow_mut().reserve();
+        let head = Head { spec: request.spec, db: request.db, version: request.version };
+        let mut order = self.order.borrow_mut();
+        if let [slot] = slots[..]
+            && self.mode == Mode::Standalone
+        {
+            let view = self.node.view();
+            let route = || Some((forward::route(self, &view, slot)?, self.deadline()));
+            if order.join(slot, (place, head), route, |out| request.write(out)) {
+                return;
             }
         }
+        let mut bytes = BytesMut::new();
+        request.write(&mut bytes);
+        let deadline = self.deadline();
+        order.wait(Command { place, head, slots, request: bytes.to_vec(), deadline });
     }
 
-    /// Starts what was queued in this batch and has nothing before it.
-    pub(super) fn start_new(self: &Rc<Self>) {
-        let fresh = std::mem::take(&mut *self.fresh.borrow_mut());
-        self.start(fresh);
-    }
-
-    fn start(self: &Rc<Self>, tickets: Vec<Ticket>) {
-        for ticket in tickets {
-            let group = self.order.borrow_mut().start(ticket);
-            if let Some(group) = group {
-                let shared = Rc::clone(self);
-                tokio::task::spawn_local(async move { shared.run(group).await });
-            }
+    fn deadline(&self) -> u64 {
+        if self.deadline.get() == 0 {
+            self.deadline.set(clock::boot_millis() + self.node.config.forward_timeout_ms);
         }
+        self.deadline.get()
     }
 
-    async fn run(self: Rc<Self>, group: Group<Command>) {
-        let Group { slots, commands } = group;
-        let tickets: Vec<Ticket> = commands.iter().map(|(ticket, _)| *ticket).collect();
-        let commands: Vec<Command> = commands.into_iter().map(|(_, command)| command).collect();
-        match &commands[..] {
-            [command] if slots.len() > 1 => split::run(&self, command).await,
-            _ => forward::run(&self, slots[0], &commands).await,
+    /// Starts what was queued, or waited, and has nothing before it. The connection's loop calls it at the end of each
+    /// batch and when it was woken; `unsent_bytes` are those in its output.
+    pub(super) fn start_new(self: &Rc<Self>, unsent_bytes: usize) {
+        self.unsent_bytes.set(unsent_bytes);
+        if !self.order.borrow().is_empty() {
+            self.start();
         }
-        for command in &commands {
-            self.count(command, false);
-        }
-        let next = self.order.borrow_mut().finish(&slots, tickets.into_iter());
-        self.start(next);
-        self.wake.notify_one();
+        self.deadline.set(0);
     }
 
-    /// Puts a reply into its place and lets the connection's loop send it.
-    pub(super) fn fill(&self, place: Place, reply: BytesMut) {
-        self.replies.borrow_mut().fill(place, reply);
-        self.wake.notify_one();
+    /// As [`Self::start_new`].
+    pub(super) fn start(self: &Rc<Self>) {
+        forward::advance(self);
+        while self.unsent_bytes.get() + self.replies.borrow().ready_bytes() < OWED_BYTES_MAX {
+            let Some(id) = self.order.borrow_mut().depart() else { break };
+            forward::send(self, id);
+        }
+        self.count();
+    }
+
+    /// Ends a command on several slots.
+    pub(super) fn release(&self, command: &Command) {
+        self.order.borrow_mut().release(command);
+        self.count();
+        self.wake.raise();
+    }
+
+    /// Lets the node's figures follow.
+    pub(super) fn count(&self) {
+        let (now, before) = (self.waiting(), self.counted.get());
+        match now > before {
+            true => stats::add(&self.node.stats.waiting, (now - before) as u64),
+            false => drop(self.node.stats.waiting.fetch_sub((before - now) as u64, Relaxed)),
+        }
+        self.counted.set(now);
     }
 
     /// Answers a command with an error.
-    pub(super) fn fail(&self, command: &Command, error: &Error) {
+    pub(super) fn fail(&self, place: Place, version: Version, error: &Error) {
         stats::add(&self.node.stats.errors, 1);
         let mut out = BytesMut::new();
-        Reply::new(&mut out, command.version).error(error);
-        self.fill(command.place, out);
+        Reply::new(&mut out, version).error(error);
+        self.replies.borrow_mut().fill(place, &out);
     }
+}
 
-    /// Where the owner of a slot is, if another node owns it that can be asked.
-    pub(super) fn owner(&self, slot: Slot) -> Option<MemberInfo> {
-        let (view, me) = (self.node.view(), self.node.me());
-        view.owner_member(slot).filter(|member| member.node != me).cloned()
+impl Drop for Shared {
+    /// What a client that has gone away left waiting waits no more.
+    fn drop(&mut self) {
+        self.node.stats.waiting.fetch_sub(self.counted.get() as u64, Relaxed);
     }
 }

@@ -2,53 +2,80 @@
 //!
 //! A part is all or nothing on its owner, so that a command whose slots all live on one node stays atomic.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use annulet_cluster::message::MemberInfo;
 use annulet_commands::{Keys, Merge, Run};
 use annulet_net::clock;
-use annulet_resp::{Error, OwnedArgs, Reply, write_request};
-use annulet_ring::{NodeRef, Slot};
+use annulet_resp::{Error, OwnedArgs, Progress, Reply, RequestParser, write_request};
+use annulet_ring::Slot;
 use annulet_store::UnixMillis;
 use bytes::BytesMut;
-use tokio::sync::oneshot;
 
-use super::forward::{self, Obstacle};
-use super::order::Slots;
-use super::shared::{Command, Shared};
+use super::forward;
+use super::frame::Route;
+use super::obstacle::Obstacle;
+use super::order::{Command, Slots};
+use super::owners::{Owners, by_owner};
+use super::shared::Shared;
 use crate::execute::{self, KeysCommand, Ran};
-use crate::link::wire::{Forward, Outcome};
-use crate::link::{Answer, link_to};
+use crate::link::wire::{Forward, LIMITS};
+use crate::link::{Exchanged, Link, Word, exchange};
 use crate::{stats, wait};
 
 /// Positions among the keys of the command.
 type KeyIndices = Vec<usize>;
 
-/// Runs the command and fills its place.
-pub(super) async fn run(shared: &Rc<Shared>, command: &Command) {
-    let mut out = BytesMut::new();
-    match run_parts(shared, command).await {
-        Ok(merged) => merged.write(&mut Reply::new(&mut out, command.version)),
-        Err(error) => return shared.fail(command, &error),
-    }
-    shared.fill(command.place, out);
+/// Runs a command that holds all its slots, and fills its place.
+pub(super) fn spawn(shared: &Rc<Shared>, command: Rc<Command>) {
+    let shared = Rc::clone(shared);
+    tokio::task::spawn_local(async move {
+        let mut parser = RequestParser::new(LIMITS);
+        if let Ok(Progress::Request { .. }) = parser.parse(&command.request) {
+            let args = parser.args(&command.request).to_owned();
+            run(&shared, &Split { command: &command, args }).await;
+        }
+        shared.release(&command);
+    });
 }
 
-async fn run_parts(shared: &Rc<Shared>, command: &Command) -> Result<Merged, Error> {
-    let keys = command.spec.keys.positions(command.args.as_args().len()).len();
-    let mut merged = Merged::new(command, keys);
+/// A command that is being split.
+struct Split<'a> {
+    command: &'a Command,
+    args: OwnedArgs,
+}
+
+async fn run(shared: &Shared, split: &Split<'_>) {
+    let Command { place, head, .. } = *split.command;
+    let mut out = BytesMut::new();
+    match run_parts(shared, split).await {
+        Ok(merged) => merged.write(&mut Reply::new(&mut out, head.version)),
+        Err(error) => return shared.fail(place, head.version, &error),
+    }
+    shared.replies.borrow_mut().fill(place, &out);
+}
+
+async fn run_parts(shared: &Shared, split: &Split<'_>) -> Result<Merged, Error> {
+    let spec = split.command.head.spec;
+    let keys = spec.keys.positions(split.args.as_args().len()).len();
+    let mut merged = Merged::new(&spec.run, keys);
     let mut todo: KeyIndices = (0..keys).collect();
-    let deadline = command.deadline;
+    let deadline = split.command.deadline;
     let mut changes = shared.node.changes();
     loop {
         changes.mark_unchanged();
-        let (left, obstacle) = round(shared, command, &todo, &mut merged, deadline).await?;
+        let (left, obstacle) = round(shared, split, &todo, &mut merged).await?;
         todo = left;
         let Some(&first) = todo.first() else { return Ok(merged) };
-        if !forward::pause(&mut changes, &obstacle, deadline).await {
-            let error = obstacle.error(slot_of_key(command, first));
-            return Err(match command.spec.is_write() && todo.len() < keys {
+        let until = match obstacle {
+            Obstacle::Unreachable(_) => {
+                deadline.min(clock::boot_millis() + forward::RETRY_PAUSE_MS)
+            }
+            Obstacle::Closed | Obstacle::Promised | Obstacle::NoOwner => deadline,
+        };
+        wait::for_change(&mut changes, until).await;
+        if clock::boot_millis() >= deadline {
+            let error = obstacle.error(split.slot(first));
+            return Err(match spec.is_write() && todo.len() < keys {
                 // The error of the rest says that it did not run, which is not true of the whole.
                 true => partly(keys - todo.len(), keys),
                 false => error,
@@ -68,21 +95,21 @@ fn partly(ran: usize, keys: usize) -> Error {
 
 /// One try for all keys that are left; returns those that are left after it, and why.
 async fn round(
-    shared: &Rc<Shared>,
-    command: &Command,
+    shared: &Shared,
+    split: &Split<'_>,
     todo: &[usize],
     merged: &mut Merged,
-    deadline: u64,
 ) -> Result<(KeyIndices, Obstacle), Error> {
-    let (here, there, mut left) = by_owner(shared, command, todo);
+    let spec = split.command.head.spec;
+    let keys = todo.iter().map(|&key| (split.slot(key), key));
+    let Owners { here, there, nowhere: mut left } = by_owner::<KeyIndices, usize>(shared, keys);
     let mut obstacle = Obstacle::NoOwner;
     let mut sent = Vec::new();
-    for (member, keys) in there.into_values() {
-        let answer = send(shared, command, &member, &keys, deadline).await;
-        sent.push((keys, answer));
+    for (route, keys) in there {
+        sent.push((split.send(shared, route, &keys), keys));
     }
     if !here.is_empty() {
-        match run_here(shared, command, &here) {
+        match split.run_here(shared, &here) {
             Some(reply) => merged.add(&here, &reply)?,
             None => {
                 left.extend(here);
@@ -90,25 +117,17 @@ async fn round(
             }
         }
     }
-    for (keys, answer) in sent {
-        let answer =
-            match tokio::time::timeout(wait::until(deadline) + forward::ANSWER_GRACE, answer).await
-            {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) | Err(_) => Answer::Unknown("the owner does not answer".to_owned()),
-            };
-        match answer {
-            Answer::Result(Outcome::Done, replies) if replies.len() == 1 => {
-                merged.add(&keys, &replies[0])?
-            }
-            Answer::Result(..) | Answer::Gathered(..) => {
+    for (answer, keys) in sent {
+        match answer.word().await {
+            Word::Reply(reply) => merged.add(&keys, &reply)?,
+            Word::NotHere | Word::Gathered(..) => {
                 left.extend(keys);
                 obstacle = Obstacle::Closed;
             }
-            Answer::Unknown(reason) if command.spec.is_write() => {
-                return Err(forward::unknown(command, &reason));
+            Word::Unknown(reason, _) if spec.is_write() => {
+                return Err(forward::unknown(spec, &reason));
             }
-            Answer::Unsent(reason) | Answer::Unknown(reason) => {
+            Word::Unsent(reason) | Word::Unknown(reason, _) => {
                 left.extend(keys);
                 obstacle = Obstacle::Unreachable(reason);
             }
@@ -118,84 +137,60 @@ async fn round(
     Ok((left, obstacle))
 }
 
-type ByOwner = (KeyIndices, BTreeMap<NodeRef, (MemberInfo, KeyIndices)>, KeyIndices);
-
-/// Keys of this node, of other nodes, and of nobody.
-fn by_owner(shared: &Shared, command: &Command, todo: &[usize]) -> ByOwner {
-    let (view, me) = (shared.node.view(), shared.node.me());
-    let (mut here, mut there, mut nowhere) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for &key in todo {
-        let slot = slot_of_key(command, key);
-        match view.owner(slot) {
-            Some(owner) if *owner == me => here.push(key),
-            Some(owner) => match view.owner_member(slot) {
-                Some(member) => {
-                    there
-                        .entry(owner.clone())
-                        .or_insert_with(|| (member.clone(), Vec::new()))
-                        .1
-                        .push(key);
-                }
-                None => nowhere.push(key),
-            },
-            None => nowhere.push(key),
-        }
+impl Split<'_> {
+    /// Sends the part with these keys to their owner.
+    fn send(&self, shared: &Shared, route: Route<Rc<Link>>, keys: &[usize]) -> Exchanged {
+        let Command { head, deadline, .. } = *self.command;
+        let mut request = BytesMut::new();
+        write_request(&mut request, self.part(keys).as_args().iter());
+        stats::add(&shared.node.stats.forwarded, 1);
+        exchange(&route.owner, deadline, |id, out| {
+            Forward {
+                id,
+                db: head.db,
+                version: head.version,
+                budget_ms: deadline.saturating_sub(clock::boot_millis()),
+                topology: route.topology,
+                count: 1,
+                requests: &request,
+            }
+            .encode(out);
+        })
     }
-    (here, there, nowhere)
-}
 
-async fn send(
-    shared: &Rc<Shared>,
-    command: &Command,
-    member: &MemberInfo,
-    keys: &[usize],
-    deadline: u64,
-) -> oneshot::Receiver<Answer> {
-    let mut requests = BytesMut::new();
-    write_request(&mut requests, part(command, keys).as_args().iter());
-    let (db, version) = (command.db, command.version);
-    let budget = wait::until(deadline);
-    let topology = shared.node.view().version();
-    stats::add(&shared.node.stats.forwarded, 1);
-    let link = link_to(&shared.node, &shared.worker, member);
-    let write = |id, out: &mut BytesMut| {
-        let budget_ms = budget.as_millis() as u64;
-        Forward { id, db, version, budget_ms, topology, requests: &requests }.encode(out);
-    };
-    link.request(budget, write).await
-}
+    fn run_here(&self, shared: &Shared, keys: &[usize]) -> Option<BytesMut> {
+        let head = self.command.head;
+        let part = self.part(keys);
+        let args = part.as_args();
+        let slots: Slots = execute::slots_of(head.spec, args);
+        let now = UnixMillis(clock::unix_millis());
+        let mut out = BytesMut::new();
+        let mut reply = Reply::new(&mut out, head.version);
+        let ran = execute::run_keys(
+            &shared.node,
+            KeysCommand::of(head.spec)?,
+            (head.db, now),
+            args,
+            &slots,
+            &mut reply,
+        );
+        matches!(ran, Ran::Done(_)).then_some(out)
+    }
 
-fn run_here(shared: &Shared, command: &Command, keys: &[usize]) -> Option<BytesMut> {
-    let part = part(command, keys);
-    let args = part.as_args();
-    let slots: Slots = execute::slots_of(command.spec, args);
-    let now = UnixMillis(clock::unix_millis());
-    let mut out = BytesMut::new();
-    let mut reply = Reply::new(&mut out, command.version);
-    let ran = execute::run_keys(
-        &shared.node,
-        KeysCommand::of(command.spec)?,
-        (command.db, now),
-        args,
-        &slots,
-        &mut reply,
-    );
-    matches!(ran, Ran::Done(_)).then_some(out)
-}
+    /// The command with only some of its keys.
+    fn part(&self, keys: &[usize]) -> OwnedArgs {
+        let args = self.args.as_args();
+        let (first, step) = key_layout(self.command.head.spec.keys);
+        let kept = keys
+            .iter()
+            .flat_map(|key| (0..step).map(move |offset| args.at(first + key * step + offset)));
+        std::iter::once(args.name()).chain(kept).collect()
+    }
 
-/// The command with only some of its keys.
-fn part(command: &Command, keys: &[usize]) -> OwnedArgs {
-    let args = command.args.as_args();
-    let (first, step) = key_layout(command.spec.keys);
-    let kept = keys
-        .iter()
-        .flat_map(|key| (0..step).map(move |offset| args.at(first + key * step + offset)));
-    std::iter::once(args.name()).chain(kept).collect()
-}
-
-fn slot_of_key(command: &Command, key: usize) -> Slot {
-    let (first, step) = key_layout(command.spec.keys);
-    Slot::of_key(command.args.as_args().at(first + key * step))
+    fn slot(&self, key: usize) -> Slot {
+        let (first, step) = key_layout(self.command.head.spec.keys);
+        Slot::of_key(self.args.as_args().at(first + key * step))
+    }
 }
 
 const fn key_layout(keys: Keys) -> (usize, usize) {
@@ -216,8 +211,8 @@ enum Merged {
 }
 
 impl Merged {
-    fn new(command: &Command, keys: usize) -> Self {
-        match command.spec.run {
+    fn new(run: &Run, keys: usize) -> Self {
+        match run {
             Run::Split { merge: Merge::Sum, .. } => Self::Sum(0),
             Run::Split { merge: Merge::Values, .. } => Self::Values(vec![Vec::new(); keys]),
             Run::Split { merge: Merge::Ok, .. }

@@ -58,6 +58,12 @@ impl Batch {
         Args::new(&bytes[request.base..], &self.spans[first..request.spans_end]).with_apart(apart)
     }
 
+    /// Whether the bytes of a request in the input are the whole request, in the form in which programs send it.
+    pub fn is_encoded(&self, index: usize) -> bool {
+        self.requests[index].form == Form::Multibulk
+            && self.apart.as_ref().is_none_or(|(at, _)| *at != index)
+    }
+
     /// Whether the last request has an argument in a buffer of its own: nothing may be added behind it.
     pub fn is_closed(&self) -> bool {
         self.apart.is_some()
