@@ -11,4 +11,6 @@ pub(crate) mod wire;
 
 pub(crate) use client::{Answer, Asker, Link, Links, open};
 pub(crate) use exchange::{Exchanged, Word, exchange};
+#[cfg(test)]
+pub(crate) use forwarded::{Hindrance, Stopped};
 pub(crate) use gathered::{Gathered, gather_here};

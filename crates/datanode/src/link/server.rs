@@ -37,6 +37,8 @@ struct Later {
     /// Frames that wait.
     waiting: Cell<usize>,
     wake: Signal,
+    /// The connection has ended: what waits has nobody to answer, and does not run any more.
+    closed: Cell<bool>,
 }
 
 /// Serves one connection of another node, or a probe of the NameNode.
@@ -137,16 +139,26 @@ fn answer_greeting(
     }
 }
 
-async fn serve_link(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
+async fn serve_link(node: &Arc<Node>, socket: Socket) -> Result<(), String> {
     let later = Rc::new(Later::default());
+    let ended = answer_link(node, socket, &later).await;
+    later.closed.set(true);
+    ended
+}
+
+async fn answer_link(
+    node: &Arc<Node>,
+    mut socket: Socket,
+    later: &Rc<Later>,
+) -> Result<(), String> {
     let mut parser = RequestParser::new(LIMITS);
     let mut stop = node.stop.subscribe();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut missing = 0;
     loop {
-        let full = is_full(&socket, &later);
+        let full = is_full(&socket, later);
         if !full {
-            missing = take_requests(node, &mut socket, &mut parser, &later)?;
+            missing = take_requests(node, &mut socket, &mut parser, later)?;
         }
         fair::turn().await;
         socket.output.unsplit(later.ready.borrow_mut().split());
@@ -255,6 +267,9 @@ async fn run_rest(node: &Node, frame: Frame, mut rest: Rest, deadline: u64, late
     stats::add(&node.stats.waiting, 1);
     loop {
         changes.mark_unchanged();
+        if later.closed.get() {
+            break;
+        }
         let before = later.ready.borrow().len();
         rest = frame.run_rest(node, rest, &mut later.ready.borrow_mut());
         if later.ready.borrow().len() > before {
