@@ -34,7 +34,7 @@ def describe():
     }
 
 
-def _core_list(text):
+def core_list(text):
     """{0, 1, 4} of `0-1,4`."""
     cores = set()
     for part in text.strip().split(","):
@@ -46,7 +46,7 @@ def _core_list(text):
 def _siblings(core):
     """The cores that are the same piece of silicon as this one, itself included."""
     path = pathlib.Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
-    return _core_list(path.read_text()) if path.exists() else {core}
+    return core_list(path.read_text()) if path.exists() else {core}
 
 
 class Cores:

@@ -29,6 +29,8 @@ EXAMPLES = """examples:
 
 exit codes: 0 = measured, 1 = something failed or was left out, 2 = wrong usage"""
 
+# More than this at the start means that other programs take part in the measurement.
+LOAD_AVERAGE_MAX = 0.5
 # How --quick cuts down: one run, an eighth of the requests, seconds and keys.
 QUICK_SHARE = 8
 
@@ -123,6 +125,8 @@ def main(argv=None):
     options = parse(argv)
     facts = machine.describe()
     log = Log()
+    if facts["load_average"] > LOAD_AVERAGE_MAX:
+        log(f"the load average is {facts['load_average']}: something else is running, so trust ratios only, and roughly")
     try:
         with Processes() as processes:
             programs = Programs(log, options.annulet, options.install)

@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use annulet_resp::{Limits, Progress, RequestParser, write_request};
-use bytes::{Buf, BytesMut};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use bytes::BytesMut;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const REQUESTS: usize = 64;
 /// An Ethernet frame's worth of a stream, and a length that cuts every request at another place.
@@ -39,59 +39,46 @@ fn inline_gets() -> BytesMut {
     BytesMut::from(lines.as_bytes())
 }
 
-/// Parses all that `input` holds in full; looks at every argument, as whoever runs the request does.
-fn parse(parser: &mut RequestParser, input: &mut BytesMut) -> usize {
-    let mut requests = 0;
-    while let Progress::Request { length, .. } = parser.parse(input).expect("requests are sound") {
-        for argument in parser.args(input) {
-            black_box(argument);
+/// Parses `input` as it arrives in reads of so many bytes, and looks at every argument, as whoever runs the request
+/// does; how many requests there were.
+fn parse(parser: &mut RequestParser, input: &[u8], read_bytes: usize) -> usize {
+    let (mut start, mut end, mut requests) = (0, 0, 0);
+    while end < input.len() {
+        end = input.len().min(end + read_bytes);
+        let mut arrived = &input[start..end];
+        while let Progress::Request { length, .. } = parser.parse(arrived).expect("a sound request")
+        {
+            for argument in parser.args(arrived) {
+                black_box(argument);
+            }
+            arrived = &arrived[length..];
+            requests += 1;
         }
-        input.advance(length);
-        requests += 1;
+        start = end - arrived.len();
     }
     requests
 }
 
-fn whole_pipelines(criterion: &mut Criterion) {
+fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse 64 requests");
     group.throughput(Throughput::Elements(REQUESTS as u64));
-    let pipelines = [
-        ("GET", gets()),
-        ("SET 64 B", sets(64)),
-        ("SET 1 KiB", sets(1024)),
-        ("inline GET", inline_gets()),
-    ];
-    for (name, input) in pipelines {
+    let mut bench = |id: BenchmarkId, input: &[u8], read_bytes: usize| {
         let mut parser = RequestParser::new(Limits::default());
-        group.bench_function(name, |bencher| {
-            let parse = |mut input| assert_eq!(parse(&mut parser, &mut input), REQUESTS);
-            bencher.iter_batched(|| input.clone(), parse, BatchSize::SmallInput);
-        });
-    }
-}
-
-fn split_reads(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("parse 64 requests in pieces");
-    group.throughput(Throughput::Elements(REQUESTS as u64));
-    for (name, input) in [("GET", gets()), ("SET 64 B", sets(64))] {
-        for read_bytes in READ_BYTES {
-            let mut parser = RequestParser::new(Limits::default());
-            let id = BenchmarkId::new(name, format!("{read_bytes} B per read"));
-            group.bench_function(id, |bencher| {
-                bencher.iter_batched_ref(
-                    || BytesMut::with_capacity(input.len()),
-                    |buffer| {
-                        let mut requests = 0;
-                        for read in input.chunks(read_bytes) {
-                            buffer.extend_from_slice(read);
-                            requests += parse(&mut parser, buffer);
-                        }
-                        assert_eq!(requests, REQUESTS);
-                    },
-                    BatchSize::SmallInput,
-                );
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                assert_eq!(parse(&mut parser, black_box(input), read_bytes), REQUESTS);
             });
+        });
+    };
+    for (name, input) in [("GET", gets()), ("SET 64 B", sets(64))] {
+        bench(BenchmarkId::new(name, "one read"), &input, input.len());
+        for read_bytes in READ_BYTES {
+            let reads = format!("reads of {read_bytes} B");
+            bench(BenchmarkId::new(name, reads), &input, read_bytes);
         }
+    }
+    for (name, input) in [("SET 1 KiB", sets(1024)), ("inline GET", inline_gets())] {
+        bench(BenchmarkId::new(name, "one read"), &input, input.len());
     }
 }
 
@@ -100,6 +87,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = whole_pipelines, split_reads
+    targets = requests
 }
 criterion_main!(benches);
