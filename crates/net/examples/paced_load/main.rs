@@ -177,8 +177,8 @@ impl<'a> Load<'a> {
         format!(
             "{{\"requests\": {requests}, \"requests_per_s\": {:.0}, \"latency_us\": {}, \"send_lag_us\": {}}}",
             requests as f64 / seconds,
-            self.latencies.to_json(),
-            self.lags.to_json(),
+            self.latencies.json(),
+            self.lags.json(),
         )
     }
 }
