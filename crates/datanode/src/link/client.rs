@@ -192,7 +192,7 @@ impl Link {
                 }
                 () = &mut sweep, if !self.state.borrow().pending.is_empty() => {
                     self.sweep();
-                    sweep.as_mut().reset(tokio::time::Instant::now() + SWEEP_INTERVAL);
+                    sweep.set(tokio::time::sleep(SWEEP_INTERVAL));
                 }
                 () = &mut retired => return Ok(()),
             }
