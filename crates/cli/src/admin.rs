@@ -56,13 +56,13 @@ impl NameNode {
     pub(crate) async fn call(&mut self, command: &[&str]) -> Outcome<Value> {
         match self.connection.call(command).await {
             Ok(value) => Ok(value),
-            Err(CallError::Server(error)) if error.text().starts_with("unknown command") => {
+            Err(CallError::Server(error)) if error.message.starts_with("unknown command") => {
                 Err(self.fault(
                     command,
                     &format!("{error}; this is not a NameNode, name it with --namenode HOST:PORT"),
                 ))
             }
-            Err(CallError::Server(error)) => Err(self.fault(command, error.text())),
+            Err(CallError::Server(error)) => Err(self.fault(command, &error.message)),
             Err(error) => Err(self.fault(command, &error.to_string())),
         }
     }

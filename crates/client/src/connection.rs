@@ -50,6 +50,13 @@ impl Connection {
     }
 }
 
+impl<S> Connection<S> {
+    /// The stream alone, for somebody who goes on with it when no reply is outstanding.
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Speaks over a stream that is already open.
     pub fn over(stream: S) -> Self {

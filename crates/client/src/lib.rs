@@ -1,17 +1,31 @@
-//! The client library. Shell.
-//!
-//! What is here so far is the ground floor: one [`Connection`], its requests, its typed replies and its pushed
-//! messages. The topology watch, routing by slot, pipelining and retries will be built on it.
-//!
-//! Invariants
-//! - nothing that a server sends can overflow the stack or make us reserve memory that it has only announced
-//! - a connection that missed a reply is never used again, so that no reply is taken for the answer to another request
+//! The public client library.
+#![doc = include_str!("../README.md")]
 
+mod call;
+mod client;
+mod command;
 mod connection;
 mod error;
+mod follow;
+mod node;
+mod options;
+mod pipeline;
 mod reply;
+mod route;
+mod shared;
+mod stats;
+mod topology;
 mod value;
+mod watch;
 
+pub use annulet_ring::{Slot, SlotRange, SlotSet};
+pub use client::{Client, SetOptions, Ttl};
+pub use command::Command;
 pub use connection::Connection;
-pub use error::{CallError, ReplyError, ServerError};
+pub use error::{CallError, Error, ReplyError, ServerError};
+pub use options::Options;
+pub use pipeline::Pipeline;
+pub use stats::Stats;
+pub use topology::{Change, Member, MemberState, Moved, Topology};
 pub use value::{Message, Value};
+pub use watch::Watch;

@@ -13,12 +13,22 @@ use redis_protocol::{resp2, resp3};
 use crate::{ReplyError, ServerError, Value};
 use scan::{Progress, Scanner};
 
-pub(crate) use scan::BULK_BYTES_MAX;
+pub(crate) use scan::{BULK_BYTES_MAX, REPLY_BYTES_MAX};
+
+/// Byte strings shorter than this are copied: one that is kept would keep a whole read buffer alive.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
 
 /// Decodes replies one after another; keeps its place in a reply that is still arriving.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ReplyDecoder {
     scanner: Scanner,
+    reply_bytes_max: usize,
+}
+
+impl Default for ReplyDecoder {
+    fn default() -> Self {
+        Self::with_limit(REPLY_BYTES_MAX)
+    }
 }
 
 /// What became of the bytes at hand.
@@ -31,12 +41,17 @@ pub(crate) enum Decoded {
 }
 
 impl ReplyDecoder {
+    /// Refuses replies of more than this many bytes.
+    pub(crate) fn with_limit(reply_bytes_max: usize) -> Self {
+        Self { scanner: Scanner::default(), reply_bytes_max }
+    }
+
     /// Takes the first reply from `buffer`, which begins with the reply under way.
     ///
     /// # Errors
     /// When the bytes are no reply, or one beyond the limits; nothing that follows can be trusted then.
     pub(crate) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Decoded, ReplyError> {
-        match self.scanner.scan(buffer)? {
+        match self.scanner.scan(buffer, self.reply_bytes_max)? {
             Progress::Incomplete { missing_bytes_min } => {
                 Ok(Decoded::Incomplete { missing_bytes_min })
             }
@@ -53,7 +68,7 @@ impl ReplyDecoder {
 fn to_value(reply: &Bytes, nulls_of_resp2: bool) -> Result<Value, ReplyError> {
     if let [b'-', line @ .., b'\r', b'\n'] = &**reply {
         // Errors may quote bytes that are not UTF-8, which the decoder refuses.
-        return Ok(Value::Error(ServerError::new(String::from_utf8_lossy(line))));
+        return Ok(Value::Error(ServerError::new(&String::from_utf8_lossy(line))));
     }
     let (value, length) = if nulls_of_resp2 {
         let decoded = resp2::decode::decode_bytes(reply).map_err(|_| ReplyError::Malformed)?;
@@ -70,10 +85,10 @@ fn to_value(reply: &Bytes, nulls_of_resp2: bool) -> Result<Value, ReplyError> {
 fn from_resp2(frame: resp2::types::BytesFrame) -> Value {
     use resp2::types::BytesFrame as Frame;
     match frame {
-        Frame::SimpleString(line) => Value::Simple(line),
+        Frame::SimpleString(line) => Value::Simple(settled(line)),
         Frame::Error(line) => Value::Error(ServerError::new(&*line)),
         Frame::Integer(number) => Value::Integer(number),
-        Frame::BulkString(bytes) => Value::Bulk(bytes),
+        Frame::BulkString(bytes) => Value::Bulk(settled(bytes)),
         Frame::Array(elements) => Value::Array(elements.into_iter().map(from_resp2).collect()),
         Frame::Null => Value::Null,
     }
@@ -84,17 +99,19 @@ fn from_resp3(frame: resp3::types::BytesFrame) -> Result<Value, ReplyError> {
     let all =
         |elements: Vec<Frame>| elements.into_iter().map(from_resp3).collect::<Result<Vec<_>, _>>();
     Ok(match frame {
-        Frame::BlobString { data, .. } | Frame::VerbatimString { data, .. } => Value::Bulk(data),
-        Frame::SimpleString { data, .. } => Value::Simple(data),
+        Frame::BlobString { data, .. } | Frame::VerbatimString { data, .. } => {
+            Value::Bulk(settled(data))
+        }
+        Frame::SimpleString { data, .. } => Value::Simple(settled(data)),
         Frame::SimpleError { data, .. } => Value::Error(ServerError::new(&*data)),
         Frame::BlobError { data, .. } => {
-            Value::Error(ServerError::new(String::from_utf8_lossy(&data)))
+            Value::Error(ServerError::new(&String::from_utf8_lossy(&data)))
         }
         Frame::Boolean { data, .. } => Value::Boolean(data),
         Frame::Null => Value::Null,
         Frame::Number { data, .. } => Value::Integer(data),
         Frame::Double { data, .. } => Value::Double(data),
-        Frame::BigNumber { data, .. } => Value::BigNumber(data),
+        Frame::BigNumber { data, .. } => Value::BigNumber(settled(data)),
         Frame::Array { data, .. } => Value::Array(all(data)?),
         Frame::Set { data, .. } => {
             Value::Set(data.into_iter().map(from_resp3).collect::<Result<_, _>>()?)
@@ -110,4 +127,9 @@ fn from_resp3(frame: resp3::types::BytesFrame) -> Result<Value, ReplyError> {
         }
         Frame::Hello { .. } | Frame::ChunkedString(_) => return Err(ReplyError::Malformed),
     })
+}
+
+/// The same bytes in memory of their own, unless they are most of the buffer that they came in.
+fn settled(bytes: Bytes) -> Bytes {
+    if bytes.len() < COPIED_BYTES_MAX { Bytes::copy_from_slice(&bytes) } else { bytes }
 }

@@ -58,7 +58,7 @@ fn an_error_reply_leaves_the_connection_usable() {
     with_peer(peer, |mut connection| async move {
         let error = connection.call(&["PING"]).await.expect_err("an error");
         assert!(
-            matches!(&error, CallError::Server(error) if error.code() == "ERR" && error.text() == "no")
+            matches!(&error, CallError::Server(error) if error.code == "ERR" && error.message == "no")
         );
         assert_eq!(connection.call(&["PING"]).await.expect("a reply").as_str(), Some("OK"));
     });

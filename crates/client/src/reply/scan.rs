@@ -4,8 +4,8 @@ use crate::ReplyError;
 
 /// The longest byte string, as in Redis (proto-max-bulk-len).
 pub(crate) const BULK_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// The longest reply, all its parts together.
-const REPLY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// The longest reply, all its parts together, unless a client sets less.
+pub(crate) const REPLY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// The most elements of a reply, those of nested arrays included.
 const ELEMENTS_MAX: usize = 1024 * 1024;
 /// How deep arrays may lie in arrays: no command of Redis goes beyond 7.
@@ -43,14 +43,17 @@ impl Scanner {
     ///
     /// # Errors
     /// When this cannot become a reply within the limits.
-    pub(crate) fn scan(&mut self, input: &[u8]) -> Result<Progress, ReplyError> {
+    pub(crate) fn scan(&mut self, input: &[u8], bytes_max: usize) -> Result<Progress, ReplyError> {
         loop {
             let element = match self.element(input)? {
                 Ok(element) => element,
+                Err(missing_bytes_min) if input.len() + missing_bytes_min > bytes_max => {
+                    return Err(ReplyError::ReplyTooLong);
+                }
                 Err(missing_bytes_min) => return Ok(Progress::Incomplete { missing_bytes_min }),
             };
             self.at = element.end;
-            if self.at > REPLY_BYTES_MAX {
+            if self.at > bytes_max {
                 return Err(ReplyError::ReplyTooLong);
             }
             if element.children > 0 {

@@ -86,7 +86,7 @@ fn errors_are_values_even_when_they_quote_binary() {
         Value::Error(ServerError::new("ERR unknown command '\u{fffd}'")),
     );
     let error = ServerError::new("MOVED 866 127.0.0.1:7102");
-    assert_eq!((error.code(), error.text()), ("MOVED", "866 127.0.0.1:7102"));
+    assert_eq!((error.code.as_str(), error.message.as_str()), ("MOVED", "866 127.0.0.1:7102"));
 }
 
 #[test]

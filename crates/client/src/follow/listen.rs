@@ -1,0 +1,73 @@
+//! Listening to the NameNode: one subscription at a time, to whichever NameNode can be had, for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annulet_net::Backoff;
+
+use super::{Sources, accept, connect};
+use crate::shared::Shared;
+use crate::topology::{Message, Reception, Topology};
+use crate::{CallError, Connection, ReplyError};
+
+/// The channel that the NameNode publishes the topology on.
+const CHANNEL: &str = "topology";
+/// First and longest wait before connecting again.
+const RECONNECT_FIRST_MS: u64 = 50;
+const RECONNECT_MS_MAX: u64 = 2_000;
+/// A quiet NameNode is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Follows the topology until the client is closed. While no NameNode can be reached the last topology stays.
+pub(crate) async fn listen(shared: Arc<Shared>, mut sources: Sources) {
+    let mut backoff = Backoff::new(RECONNECT_FIRST_MS, RECONNECT_MS_MAX);
+    loop {
+        for namenode in &mut sources.namenodes {
+            let mut heard = false;
+            let Err(error) = follow(&shared, namenode, &mut heard).await;
+            tracing::debug!(%namenode, %error, "not listening to the NameNode");
+            shared.set_listening(false);
+            if heard {
+                backoff.reset();
+            }
+        }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}
+
+/// Follows one subscription to its end.
+async fn follow(
+    shared: &Arc<Shared>,
+    namenode: &str,
+    heard: &mut bool,
+) -> Result<std::convert::Infallible, CallError> {
+    let mut connection = subscribe(shared, namenode).await?;
+    loop {
+        let push = match tokio::time::timeout(QUIET, connection.next_push()).await {
+            Ok(push) => push?,
+            // Only a NameNode sends a document at once; another server may know the command and never send one.
+            Err(_) if !*heard => return Err(CallError::TimedOut(QUIET)),
+            Err(_) => {
+                connection.call(&["PING"]).await?;
+                continue;
+            }
+        };
+        let Some(message) = push.as_message() else { continue };
+        let known: Arc<Topology> = shared.topology.borrow().clone();
+        let message = Message::parse(&message.payload).ok_or(ReplyError::Malformed)?;
+        match message.receive(&known) {
+            Reception::New(topology) => accept(shared, topology),
+            Reception::Old => {}
+            // Subscribing anew brings the whole document.
+            Reception::Gap => connection = subscribe(shared, namenode).await?,
+        }
+        *heard = true;
+        shared.set_listening(true);
+    }
+}
+
+async fn subscribe(shared: &Arc<Shared>, namenode: &str) -> Result<Connection, CallError> {
+    let mut connection = connect(namenode, &shared.options).await?;
+    connection.subscribe(CHANNEL).await?;
+    Ok(connection)
+}
