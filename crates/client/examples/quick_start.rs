@@ -25,7 +25,7 @@ async fn main() -> Result<(), annulet_client::Error> {
     client.mset([("a", "1"), ("b", "2"), ("c", "3")]).await?;
     println!("three keys of three slots: {:?}", client.mget(["a", "b", "c"]).await?);
 
-    println!("a raw command: {:?}", client.cmd(["GETRANGE", "greeting", "1", "3"]).await?);
+    println!("a raw command: {:?}", client.cmd(["APPEND", "greeting", ", world"]).await?);
 
     let topology = client.topology();
     for member in topology.members() {

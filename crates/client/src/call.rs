@@ -66,6 +66,12 @@ pub(crate) fn pair() -> (Ticket, Promise) {
 }
 
 impl Ticket {
+    /// Whether the outcome is there.
+    #[cfg(test)]
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.0.state().stage, Stage::Done(_))
+    }
+
     /// Stops waiting.
     pub(crate) fn give_up(self) -> GaveUp {
         match std::mem::replace(&mut self.0.state().stage, Stage::Over) {

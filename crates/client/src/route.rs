@@ -122,6 +122,7 @@ impl Router {
             None => return self.finish(request, Err(Error::Server(error))),
             Some(Refusal::Moved(slot, address)) => {
                 self.counts.moved += 1;
+                self.counts.moved_again += u64::from(request.was_moved());
                 if let Some(owner) = self.nodes.find_moved(node, &address) {
                     self.routes.hint(slot, owner);
                 }

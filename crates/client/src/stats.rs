@@ -8,6 +8,8 @@ pub struct Stats {
     pub sent: u64,
     /// Answers that another node owns the slot. Each cost one round trip, and no error.
     pub moved: u64,
+    /// Of those, answers to a request that had been redirected before.
+    pub moved_again: u64,
     /// Answers that the command could not run just then (TRYAGAIN, CLUSTERDOWN, LOADING).
     pub told_to_wait: u64,
     /// Commands that were not sent again because a later one of the same slot had run.

@@ -194,9 +194,14 @@ impl Session {
         if !self.replies.is_empty() {
             self.was_useful = true;
             let (index, replies) = (self.node.index, &mut self.replies);
-            self.shared.route(|router: &mut Router| {
+            let redirected = self.shared.route(|router: &mut Router| {
+                let before = router.counts.moved;
                 replies.drain(..).for_each(|(request, reply)| router.answer(index, request, reply));
+                router.counts.moved > before
             });
+            if redirected {
+                self.shared.ask_again();
+            }
         }
         end
     }

@@ -70,14 +70,18 @@ impl Request {
         self.setbacks += 1;
     }
 
+    /// Whether a MOVED sent it back last.
+    pub(crate) fn was_moved(&self) -> bool {
+        matches!(&self.setback, Some(Error::Server(error)) if error.code == "MOVED")
+    }
+
     /// How long to wait before it goes out again: not at all after a first MOVED, which says where to go.
     pub(crate) fn pause_ticks(&self) -> u32 {
-        let follows = match &self.setback {
-            Some(Error::Server(error)) => error.code == "MOVED",
-            // A broken connection has a back-off of its own.
-            Some(_) | None => return 0,
-        };
-        match self.setbacks - u32::from(follows) {
+        // A broken connection has a back-off of its own.
+        if !matches!(self.setback, Some(Error::Server(_))) {
+            return 0;
+        }
+        match self.setbacks - u32::from(self.was_moved()) {
             0 => 0,
             again => 1 << (again - 1).min(PAUSE_DOUBLINGS_MAX),
         }
