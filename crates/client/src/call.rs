@@ -143,7 +143,9 @@ impl Promise {
             state.stage = Stage::Done(outcome);
             let waker = state.waker.take();
             drop(state);
-            waker.map(Waker::wake);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 }

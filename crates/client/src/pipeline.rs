@@ -29,7 +29,7 @@ impl Pipeline {
     }
 
     /// Adds a command.
-    pub fn add(mut self, command: Command) -> Self {
+    pub fn command(mut self, command: Command) -> Self {
         self.commands.push(command);
         self
     }
@@ -38,14 +38,14 @@ impl Pipeline {
     pub fn cmd<A: AsRef<[u8]>>(self, args: impl IntoIterator<Item = A>) -> Self {
         let mut args = args.into_iter();
         match args.next() {
-            Some(name) => self.add(Command::new(name).args(args)),
-            None => self.add(Command::new("")),
+            Some(name) => self.command(Command::new(name).args(args)),
+            None => self.command(Command::new("")),
         }
     }
 
     /// Adds a GET.
     pub fn get(self, key: impl AsRef<[u8]>) -> Self {
-        self.add(Command::new("GET").arg(key))
+        self.command(Command::new("GET").arg(key))
     }
 
     /// Adds a SET.
@@ -60,17 +60,17 @@ impl Pipeline {
         value: impl AsRef<[u8]>,
         options: SetOptions,
     ) -> Self {
-        self.add(options.command(key, value))
+        self.command(options.command(key, value))
     }
 
     /// Adds a DEL of one key.
     pub fn del(self, key: impl AsRef<[u8]>) -> Self {
-        self.add(Command::new("DEL").arg(key))
+        self.command(Command::new("DEL").arg(key))
     }
 
     /// Adds an INCR.
     pub fn incr(self, key: impl AsRef<[u8]>) -> Self {
-        self.add(Command::new("INCR").arg(key))
+        self.command(Command::new("INCR").arg(key))
     }
 
     /// How many commands there are.

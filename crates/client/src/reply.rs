@@ -86,7 +86,7 @@ fn from_resp2(frame: resp2::types::BytesFrame) -> Value {
     use resp2::types::BytesFrame as Frame;
     match frame {
         Frame::SimpleString(line) => Value::Simple(settled(line)),
-        Frame::Error(line) => Value::Error(ServerError::new(&*line)),
+        Frame::Error(line) => Value::Error(ServerError::new(&line)),
         Frame::Integer(number) => Value::Integer(number),
         Frame::BulkString(bytes) => Value::Bulk(settled(bytes)),
         Frame::Array(elements) => Value::Array(elements.into_iter().map(from_resp2).collect()),
@@ -103,7 +103,7 @@ fn from_resp3(frame: resp3::types::BytesFrame) -> Result<Value, ReplyError> {
             Value::Bulk(settled(data))
         }
         Frame::SimpleString { data, .. } => Value::Simple(settled(data)),
-        Frame::SimpleError { data, .. } => Value::Error(ServerError::new(&*data)),
+        Frame::SimpleError { data, .. } => Value::Error(ServerError::new(&data)),
         Frame::BlobError { data, .. } => {
             Value::Error(ServerError::new(&String::from_utf8_lossy(&data)))
         }

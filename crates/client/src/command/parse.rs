@@ -81,7 +81,7 @@ impl Command {
     /// One request per slot, in the order in which the slots come first; keys of one slot keep their order.
     fn split(self, keys: Keys, access: Access, merge: Merge) -> Result<Requests, Error> {
         let stride = if keys == Keys::Pairs { 2 } else { 1 };
-        if (self.len() - 1) % stride != 0 {
+        if !(self.len() - 1).is_multiple_of(stride) {
             let reason = "a key without a value; give it one value for each key";
             return Err(Error::Refused { command: self.name(), reason });
         }

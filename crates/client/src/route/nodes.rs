@@ -85,8 +85,9 @@ impl Nodes {
             addresses.filter_map(|address| self.ensure(address, port)).collect();
         for (index, node) in (0..).map(NodeIndex).zip(&mut self.nodes) {
             if let Some(node) = node.as_mut().filter(|node| node.port == port) {
-                let member = indexes.contains(&index);
-                if std::mem::replace(&mut node.member, member) && !member {
+                let was_member = std::mem::replace(&mut node.member, indexes.contains(&index));
+                // One that is no member may have lost the last route to it.
+                if !(was_member && node.member) {
                     node.work.notify_one();
                 }
             }

@@ -236,6 +236,18 @@ fn a_write_that_did_not_run_is_not_repeated_once_a_later_one_has_run() {
 }
 
 #[test]
+fn a_write_waits_behind_one_that_was_told_to_wait() {
+    let mut story = Story::new();
+    let _first = story.write("1");
+    story.take(0);
+    story.answer(0, error("TRYAGAIN not now"));
+    let _second = story.write("2");
+    assert_eq!(story.take(0), Vec::<String>::new());
+    story.router.tick();
+    assert_eq!(story.take(0), ["1", "2"]);
+}
+
+#[test]
 fn reads_may_pass_each_other_and_nothing_else() {
     let mut story = Story::new();
     let _reads = [story.read("read 1"), story.read("read 2")];

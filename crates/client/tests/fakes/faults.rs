@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{Act, FakeNode, cluster_of, options, send, storing, until};
+use crate::support::{Act, FakeNode, cluster_of, options, send, storing};
 use annulet_client::{Error, ReplyError};
 
 #[tokio::test]

@@ -101,7 +101,7 @@ impl FakeNode {
 
     /// Ends a stall.
     pub(crate) fn go_on(&self) {
-        self.go_on.notify_waiters();
+        self.go_on.notify_one();
     }
 
     /// Waits until so many connections are open.
