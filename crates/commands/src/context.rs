@@ -44,6 +44,11 @@ impl<'a> Context<'a> {
         self.now
     }
 
+    /// Lets what follows work on the same keys of another database; returns the one it worked on so far.
+    pub fn select(&mut self, db: Db) -> Db {
+        std::mem::replace(&mut self.db, db)
+    }
+
     /// How many lookups found their key. Of interest after a reading command.
     pub fn hits(&self) -> u32 {
         self.hits

@@ -92,7 +92,7 @@ impl Flags {
             "RO"
         } else if self.contains(Self::OVERWRITE) {
             "OW"
-        } else if self.contains(Self::DELETE) {
+        } else if self.contains(Self::DELETE) && !self.contains(Self::ACCESS) {
             "RM"
         } else {
             "RW"

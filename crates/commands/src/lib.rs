@@ -18,6 +18,7 @@ mod string;
 mod container;
 mod context;
 mod expiry;
+mod extended;
 mod flags;
 mod gather;
 mod glob;

@@ -109,6 +109,8 @@ pub enum Keys {
     None,
     /// One, at this position.
     At(u8),
+    /// Two, at positions 1 and 2, and what is done to each, in the words of a key specification.
+    Two(Flags, Flags),
     /// One at `first` and at every `step`-th argument after it, to the last argument.
     Every {
         /// Position of the first key.
@@ -124,6 +126,7 @@ impl Keys {
         let (first, end, step) = match self {
             Self::None => (0, 0, 1),
             Self::At(position) => (position as usize, position as usize + 1, 1),
+            Self::Two(..) => (1, 3, 1),
             Self::Every { first, step } => (first as usize, args_len, step as usize),
         };
         (first..end.min(args_len)).step_by(step)

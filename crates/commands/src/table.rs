@@ -7,7 +7,7 @@ use crate::spec::Spec;
 use crate::{cluster, connection, key, server, string};
 
 /// Every command. That it is sorted and names nothing twice is checked when it is compiled.
-pub static TABLE: [&Spec; 64] = [
+pub static TABLE: [&Spec; 73] = [
     &string::append::SPEC,
     &connection::client::SPEC,
     &connection::client::getname::SPEC,
@@ -46,13 +46,20 @@ pub static TABLE: [&Spec; 64] = [
     &server::flushall::SPEC,
     &server::flushdb::SPEC,
     &string::get::SPEC,
+    &string::getdel::SPEC,
+    &string::getex::SPEC,
+    &string::getrange::SPEC,
+    &string::getset::SPEC,
     &connection::hello::SPEC,
     &string::incr::SPEC,
     &string::incrby::SPEC,
+    &string::incrbyfloat::SPEC,
     &server::info::SPEC,
     &key::keys::SPEC,
+    &string::lcs::SPEC,
     &string::mget::SPEC,
     &string::mset::SPEC,
+    &string::msetnx::SPEC,
     &key::persist::SPEC,
     &key::pexpire::SPEC,
     &key::pexpireat::SPEC,
@@ -66,7 +73,9 @@ pub static TABLE: [&Spec; 64] = [
     &string::set::SPEC,
     &string::setex::SPEC,
     &string::setnx::SPEC,
+    &string::setrange::SPEC,
     &string::strlen::SPEC,
+    &string::substr::SPEC,
     &server::time::SPEC,
     &key::touch::SPEC,
     &key::ttl::SPEC,

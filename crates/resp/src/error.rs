@@ -35,6 +35,12 @@ pub enum Error {
     OffsetOutOfRange,
     /// The string would become longer than the longest argument.
     StringTooLong,
+    /// `LCS` of strings whose table would be too large.
+    LcsTooLarge,
+    /// `LCS` with `LEN` and `IDX`.
+    LengthAndRanges,
+    /// `LCS` of keys that hold other types.
+    NotAString,
     /// A time to live that is zero, negative or beyond the calendar.
     InvalidExpireTime {
         /// In lower case.
@@ -194,6 +200,9 @@ impl fmt::Display for Error {
             Self::NotPositive => "ERR value is out of range, must be positive",
             Self::OffsetOutOfRange => "ERR offset is out of range",
             Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            Self::LcsTooLarge => LCS_TOO_LARGE,
+            Self::LengthAndRanges => LENGTH_AND_RANGES,
+            Self::NotAString => "ERR The specified keys must contain string values",
             Self::InvalidExpireTime { command } => {
                 return quote(f, "ERR invalid expire time in", command, " command");
             }
@@ -253,6 +262,12 @@ impl fmt::Display for Error {
 
 const NX_WITH_XX_GT_LT: &str =
     "ERR NX and XX, GT or LT options at the same time are not compatible";
+
+const LCS_TOO_LARGE: &str =
+    "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+
+const LENGTH_AND_RANGES: &str =
+    "ERR If you want both the length and indexes, please just use IDX.";
 
 const INVALID_CLIENT_NAME: &str =
     "ERR Client names cannot contain spaces, newlines or special characters.";

@@ -31,7 +31,8 @@ fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-fn check_length(length: usize, added: usize) -> Outcome {
+/// Refuses a string that would be longer than the longest one.
+pub(super) fn check_length(length: usize, added: usize) -> Outcome {
     match length.checked_add(added) {
         Some(length) if length <= STRING_BYTES_MAX => Ok(()),
         _ => Err(Error::StringTooLong),

@@ -195,7 +195,7 @@ impl Split<'_> {
 
 const fn key_layout(keys: Keys) -> (usize, usize) {
     match keys {
-        Keys::None => (1, 1),
+        Keys::None | Keys::Two(..) => (1, 1),
         Keys::At(position) => (position as usize, 1),
         Keys::Every { first, step } => (first as usize, step as usize),
     }

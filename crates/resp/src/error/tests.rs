@@ -22,6 +22,15 @@ fn every_error_has_its_exact_text() {
         (Error::NotPositive, "ERR value is out of range, must be positive"),
         (Error::OffsetOutOfRange, "ERR offset is out of range"),
         (Error::StringTooLong, "ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
+        (
+            Error::LcsTooLarge,
+            "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+        ),
+        (
+            Error::LengthAndRanges,
+            "ERR If you want both the length and indexes, please just use IDX.",
+        ),
+        (Error::NotAString, "ERR The specified keys must contain string values"),
         (Error::InvalidExpireTime { command: "set" }, "ERR invalid expire time in 'set' command"),
         (
             Error::NxWithXxGtLt,

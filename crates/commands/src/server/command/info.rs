@@ -43,6 +43,7 @@ pub(super) fn write(spec: &'static Spec, reply: &mut Reply<'_>) {
     let (first, last, step) = match spec.keys {
         Keys::None => (0, 0, 0),
         Keys::At(position) => (position, i64::from(position), 1),
+        Keys::Two(..) => (1, 2, 1),
         Keys::Every { first, step } => (first, -1, step),
     };
     reply.integer(i64::from(first));
@@ -50,7 +51,7 @@ pub(super) fn write(spec: &'static Spec, reply: &mut Reply<'_>) {
     reply.integer(i64::from(step));
     write_names(spec.categories(), "@", reply);
     write_hints(spec, reply);
-    write_key_specification(spec, reply);
+    write_key_specifications(spec, reply);
 
     let subcommands = table::subcommands_of(spec);
     reply.array(subcommands.clone().count());
@@ -90,17 +91,35 @@ fn write_hints(spec: &Spec, reply: &mut Reply<'_>) {
     hints.iter().for_each(|hint| reply.bulk(hint.as_bytes()));
 }
 
-/// Where the keys are and what is done to them, as one specification.
-fn write_key_specification(spec: &Spec, reply: &mut Reply<'_>) {
-    let (first, last_key, step) = match spec.keys {
-        Keys::None => return reply.set(0),
-        Keys::At(position) => (position, 0, 1),
-        Keys::Every { first, step } => (first, -1, step),
-    };
-    reply.set(1);
+/// Where the keys are and what is done to them: one specification for keys that are used alike.
+fn write_key_specifications(spec: &Spec, reply: &mut Reply<'_>) {
+    match spec.keys {
+        Keys::None => reply.set(0),
+        Keys::At(position) => {
+            reply.set(1);
+            write_key_specification(spec.flags, position, 0, 1, reply);
+        }
+        Keys::Two(first, second) if first == second => {
+            reply.set(1);
+            write_key_specification(first, 1, 1, 1, reply);
+        }
+        Keys::Two(first, second) => {
+            reply.set(2);
+            write_key_specification(first, 1, 0, 1, reply);
+            write_key_specification(second, 2, 0, 1, reply);
+        }
+        Keys::Every { first, step } => {
+            reply.set(1);
+            write_key_specification(spec.flags, first, -1, step, reply);
+        }
+    }
+}
+
+/// `last` counts from the first key when it is positive, else from the end.
+fn write_key_specification(flags: Flags, first: u8, last: i64, step: u8, reply: &mut Reply<'_>) {
     reply.map(3);
     reply.bulk(b"flags");
-    write_names(spec.flags.key_names(), "", reply);
+    write_names(flags.key_names(), "", reply);
 
     reply.bulk(b"begin_search");
     reply.map(2);
@@ -116,7 +135,7 @@ fn write_key_specification(spec: &Spec, reply: &mut Reply<'_>) {
     reply.bulk(b"range");
     reply.bulk(b"spec");
     reply.map(3);
-    write_number("lastkey", last_key, reply);
+    write_number("lastkey", last, reply);
     write_number("keystep", step.into(), reply);
     write_number("limit", 0, reply);
 }
