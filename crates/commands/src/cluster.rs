@@ -6,6 +6,9 @@
 //! The port that looks like one server answers SLOTS and SHARDS too, since they name the ports for cluster clients:
 //! a client that finds its nodes by them may be given any address. It answers an error to the others.
 
+pub(crate) mod asking;
+pub(crate) mod countkeysinslot;
+pub(crate) mod getkeysinslot;
 pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod keyslot;

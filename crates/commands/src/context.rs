@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use annulet_resp::{Args, Error};
 use annulet_ring::Slot;
-use annulet_store::{Db, Entries, EntryRef, UnixMillis};
+use annulet_store::{Db, Entries, EntryRef, UnixMillis, Value};
 use smallvec::SmallVec;
 
 use crate::expiry::Expiry;
@@ -42,6 +42,11 @@ impl<'a> Context<'a> {
     /// The moment at which the command runs.
     pub fn now(&self) -> UnixMillis {
         self.now
+    }
+
+    /// The database it works on.
+    pub fn db(&self) -> Db {
+        self.db
     }
 
     /// Lets what follows work on the same keys of another database; returns the one it worked on so far.
@@ -87,6 +92,18 @@ impl<'a> Context<'a> {
     /// Until when the key lives, if it exists.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Expiry> {
         self.entry(key).map(|entry| entry.expires_at().into())
+    }
+
+    /// For how many seconds the key was not used, if it exists. The store does not keep that yet, so it is 0.
+    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u64> {
+        self.entry(key).map(|_| 0)
+    }
+
+    /// Value and deadline of a key of any type, to be put elsewhere.
+    pub fn cloned(&mut self, key: &[u8]) -> Option<(Vec<u8>, Expiry)> {
+        let entry = self.entry(key)?;
+        let Value::String(value) = entry.value();
+        Some((value.to_vec(), entry.expires_at().into()))
     }
 
     /// Sets the key to a string, whatever it held before. A deadline that has passed removes it instead.

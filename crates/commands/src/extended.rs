@@ -233,10 +233,8 @@ impl fmt::Display for Extended {
                 (number.to_string(), 0)
             }
             _ => {
-                let scaled = nearest(
-                    u128::from(mantissa) * 10_u128.pow(DECIMALS),
-                    exponent.unsigned_abs(),
-                );
+                let scaled =
+                    nearest(u128::from(mantissa) * 10_u128.pow(DECIMALS), exponent.unsigned_abs());
                 let one = 10_u128.pow(DECIMALS);
                 ((scaled / one).to_string(), scaled % one)
             }

@@ -32,6 +32,8 @@ impl Flags {
     pub const SKIP_SLOW_LOG: Self = Self(1 << 10);
     /// Allowed while a script has been running too long.
     pub const ALLOW_BUSY: Self = Self(1 << 11);
+    /// May keep its connection waiting.
+    pub const BLOCKING: Self = Self(1 << 23);
 
     /// Replaces a value without looking at the old one.
     pub const OVERWRITE: Self = Self(1 << 12);
@@ -76,6 +78,7 @@ impl Flags {
             (Self::DENY_OOM, "denyoom"),
             (Self::ADMIN, "admin"),
             (Self::NO_SCRIPT, "noscript"),
+            (Self::BLOCKING, "blocking"),
             (Self::LOADING, "loading"),
             (Self::STALE, "stale"),
             (Self::SKIP_MONITOR, "skip_monitor"),

@@ -17,6 +17,7 @@ mod string;
 
 mod container;
 mod context;
+mod database;
 mod expiry;
 mod extended;
 mod flags;

@@ -10,8 +10,13 @@ pub(crate) mod info;
 pub(crate) mod time;
 
 use annulet_resp::Version;
-use annulet_ring::SlotSet;
+use annulet_ring::{Slot, SlotSet};
 use annulet_store::Db;
+
+#[cfg(doc)]
+use annulet_resp::Error;
+
+use crate::spec::Outcome;
 
 /// The server as its commands see it.
 pub trait Server {
@@ -24,8 +29,25 @@ pub trait Server {
     /// Every client connection of this node.
     fn clients(&self) -> Vec<ClientSnapshot>;
 
+    /// Closes the connections with these ids; replies to them that are not written yet are lost.
+    fn kill(&self, ids: &[u64]);
+
     /// Names and values that `CONFIG GET` shows, in the order in which it shows them.
     fn config(&self) -> Vec<(&'static str, String)>;
+
+    /// Changes settings while the server runs: all of them, or none. They are such as `config` names, each named once, and
+    /// their new values differ from the old ones. The error is [`Error::ConfigSet`], with the first setting that cannot
+    /// be changed or not to this value.
+    fn set_config(&self, settings: &[(&str, &[u8])]) -> Outcome;
+
+    /// Lets the counters behind `INFO` start again from zero.
+    fn reset_stats(&self);
+
+    /// How many keys of a database this node has in a slot that it serves.
+    fn slot_len(&self, db: Db, slot: Slot) -> usize;
+
+    /// Up to `keys_max` of those keys, in no particular order.
+    fn slot_keys(&self, db: Db, slot: Slot, keys_max: usize) -> Vec<Vec<u8>>;
 
     /// Who owns which slots, for cluster clients.
     fn topology(&self) -> ClusterTopology;
@@ -71,6 +93,10 @@ pub struct ClientSnapshot {
     pub db: Db,
     /// The protocol version of the replies.
     pub version: Version,
+    /// See [`crate::Session::no_evict`].
+    pub no_evict: bool,
+    /// See [`crate::Session::no_touch`].
+    pub no_touch: bool,
     /// The row of the last command.
     pub command: &'static str,
     /// The client library.

@@ -20,6 +20,12 @@ pub struct Session {
     pub lib_name: Vec<u8>,
     /// As set by `CLIENT SETINFO LIB-VER`.
     pub lib_version: Vec<u8>,
+    /// Which requests are answered, as `CLIENT REPLY` asked.
+    pub(crate) replies: Replies,
+    /// The connection is to be kept when others are closed for want of memory, as `CLIENT NO-EVICT` asked.
+    pub no_evict: bool,
+    /// What the connection reads is not marked as used, as `CLIENT NO-TOUCH` asked.
+    pub no_touch: bool,
     /// The connection is to be closed once the replies so far are written.
     pub closing: bool,
     /// The client's address, `host:port`.
@@ -46,6 +52,9 @@ impl Session {
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_version: Vec::new(),
+            replies: Replies::All,
+            no_evict: false,
+            no_touch: false,
             closing: false,
             remote,
             local,
@@ -53,6 +62,33 @@ impl Session {
             connected_at_micros: now_micros,
             active_at_micros: now_micros,
             command: "NULL",
+        }
+    }
+
+    /// Makes it as it was when it was accepted, but for what names the client library.
+    pub(crate) fn reset(&mut self) {
+        self.db = Db::default();
+        self.version = Version::default();
+        self.name.clear();
+        self.replies = Replies::All;
+        self.no_evict = false;
+        self.no_touch = false;
+    }
+
+    /// Whether the client wants the reply to the request that has just been run, or queued to be run. To be asked once
+    /// after every request, whatever became of it.
+    pub fn wants_reply(&mut self) -> bool {
+        match self.replies {
+            Replies::All => true,
+            Replies::None => false,
+            Replies::SkipNext => {
+                self.replies = Replies::SkipThis;
+                false
+            }
+            Replies::SkipThis => {
+                self.replies = Replies::All;
+                false
+            }
         }
     }
 
@@ -69,11 +105,26 @@ impl Session {
             idle_seconds: seconds_since(self.active_at_micros),
             db: self.db,
             version: self.version,
+            no_evict: self.no_evict,
+            no_touch: self.no_touch,
             command: self.command,
             lib_name: self.lib_name.clone(),
             lib_version: self.lib_version.clone(),
         }
     }
+}
+
+/// Which requests of a connection are answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Replies {
+    /// Every one.
+    All,
+    /// None.
+    None,
+    /// Every one but the next; set by a request that is not answered itself.
+    SkipNext,
+    /// Every one but the one under way.
+    SkipThis,
 }
 
 /// What a command without keys sees: the connection it came in on, the server, and what time it is.

@@ -212,6 +212,7 @@ impl Spec {
             (has(Flags::FAST), "fast"),
             (!has(Flags::FAST), "slow"),
             (has(Flags::DANGEROUS) || has(Flags::ADMIN), "dangerous"),
+            (has(Flags::BLOCKING), "blocking"),
             (has(Flags::CONNECTION), "connection"),
         ]
         .into_iter()

@@ -75,7 +75,9 @@ fn the_slot_of_a_key_is_that_of_its_hash_tag() {
 #[test]
 fn the_port_that_looks_like_one_server_names_the_cluster_ports_and_nothing_else() {
     let mut server = Harness::new();
-    for subcommand in ["INFO", "NODES", "MYID", "KEYSLOT k"] {
+    for subcommand in
+        ["INFO", "NODES", "MYID", "KEYSLOT k", "COUNTKEYSINSLOT 1", "GETKEYSINSLOT 1 1"]
+    {
         let reply = server.text(&format!("CLUSTER {subcommand}"));
         assert_eq!(reply, "-ERR This instance has cluster support disabled\r\n", "{subcommand}");
     }
@@ -86,4 +88,24 @@ fn the_port_that_looks_like_one_server_names_the_cluster_ports_and_nothing_else(
         "-ERR unknown subcommand 'MEET'. Try CLUSTER HELP.\r\n"
     );
     assert_eq!(server.text("READONLY"), "+OK\r\n");
+}
+
+#[test]
+fn the_keys_of_a_slot_are_counted_and_listed() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    server.run("SELECT 2");
+    for (line, expected) in [
+        ("CLUSTER COUNTKEYSINSLOT 16383", ":16385\r\n"),
+        ("CLUSTER COUNTKEYSINSLOT 16384", "-ERR Invalid slot\r\n"),
+        ("CLUSTER COUNTKEYSINSLOT -1", "-ERR Invalid slot\r\n"),
+        ("CLUSTER COUNTKEYSINSLOT x", "-ERR value is not an integer or out of range\r\n"),
+        ("CLUSTER GETKEYSINSLOT 7 10", "*2\r\n$3\r\n7:0\r\n$3\r\n7:1\r\n"),
+        ("CLUSTER GETKEYSINSLOT 7 0", "*0\r\n"),
+        ("CLUSTER GETKEYSINSLOT 7 -1", "-ERR Invalid slot or number of keys\r\n"),
+        ("CLUSTER GETKEYSINSLOT 16384 1", "-ERR Invalid slot or number of keys\r\n"),
+        ("CLUSTER GETKEYSINSLOT 7 x", "-ERR value is not an integer or out of range\r\n"),
+        ("ASKING", "+OK\r\n"),
+    ] {
+        assert_eq!(server.text(line), expected, "{line}");
+    }
 }

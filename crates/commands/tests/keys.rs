@@ -149,3 +149,109 @@ fn keys_lists_every_live_match_once() {
     assert_eq!(keys.len(), 1000);
     assert_eq!(server.text("KEYS user:99[5-9]").lines().next(), Some("*5"));
 }
+
+#[test]
+fn a_key_renamed_onto_itself_stays() {
+    check(
+        &mut Harness::new(),
+        &[
+            ("RENAME k k", "-ERR no such key\r\n"),
+            ("RENAMENX k k", "-ERR no such key\r\n"),
+            ("SET k v EX 100", "+OK\r\n"),
+            ("RENAME k k", "+OK\r\n"),
+            ("RENAMENX k k", ":0\r\n"),
+            ("TTL k", ":100\r\n"),
+            ("SET {k}2 old", "+OK\r\n"),
+            ("RENAME k {k}2", "+OK\r\n"),
+            ("TTL {k}2", ":100\r\n"),
+            ("EXISTS k", ":0\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn a_copy_or_a_move_to_another_database_takes_the_deadline_along() {
+    let same = "-ERR source and destination objects are the same\r\n";
+    let range = "-ERR DB index is out of range\r\n";
+    let bits = "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n";
+    check(
+        &mut Harness::new(),
+        &[
+            ("SET k v EX 100", "+OK\r\n"),
+            ("COPY k k", same),
+            ("COPY k k DB 0 REPLACE", same),
+            ("COPY nobody nobody", same),
+            ("COPY nobody nobody DB 1", ":0\r\n"),
+            ("COPY k k DB 16", range),
+            ("COPY k k DB -1 FOO", range),
+            ("COPY k k DB x", "-ERR value is not an integer or out of range\r\n"),
+            ("COPY k k DB 9999999999", bits),
+            ("COPY k k DB", "-ERR syntax error\r\n"),
+            ("COPY k k DB 1 DB 2", ":1\r\n"),
+            ("COPY k k DB 2", ":0\r\n"),
+            ("COPY k k REPLACE DB 2", ":1\r\n"),
+            ("MOVE k 2", ":0\r\n"),
+            ("MOVE k 0", same),
+            ("MOVE k 99999999999", bits),
+            ("MOVE k 3", ":1\r\n"),
+            ("EXISTS k", ":0\r\n"),
+            ("SELECT 3", "+OK\r\n"),
+            ("TTL k", ":100\r\n"),
+            ("SELECT 2", "+OK\r\n"),
+            ("TTL k", ":100\r\n"),
+            ("SELECT 1", "+OK\r\n"),
+            ("EXISTS k", ":0\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn a_move_is_logged_as_what_it_did_to_both_databases() {
+    let mut server = Harness::new();
+    let slot = Slot::of_key(b"k");
+    server.run("SET k v");
+    server.keyspace.lock(slot).entries().start_log();
+    server.run("MOVE k 5");
+    let log = server.keyspace.lock(slot).entries().take_log();
+    let effects: Vec<_> = Effect::decode(&log).map(|effect| effect.expect("an effect")).collect();
+    let target = Db::new(5).expect("a database");
+    let put = Effect::Put { db: target, key: b"k", value: b"v", expires_at: None };
+    assert_eq!(effects, [put, Effect::Delete { db: Db::default(), key: b"k" }]);
+}
+
+#[test]
+fn a_deadline_is_told_to_the_nearest_second() {
+    check(
+        &mut Harness::new(),
+        &[
+            ("SET k v PXAT 33177117420499", "+OK\r\n"),
+            ("EXPIRETIME k", ":33177117420\r\n"),
+            ("PEXPIREAT k 33177117420500", ":1\r\n"),
+            ("EXPIRETIME k", ":33177117421\r\n"),
+            ("PEXPIRETIME k", ":33177117420500\r\n"),
+            ("PEXPIRETIME nobody", ":-2\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn the_encoding_is_that_of_redis_for_a_value_set_at_once() {
+    let mut server = Harness::new();
+    for (value, encoding) in [
+        ("0", "int"),
+        ("-9223372036854775808", "int"),
+        ("9223372036854775808", "embstr"),
+        ("01", "embstr"),
+        ("\"\"", "embstr"),
+        (&"x".repeat(44), "embstr"),
+        (&"x".repeat(45), "raw"),
+    ] {
+        server.run(&format!("SET k {value}"));
+        let expected = format!("${}\r\n{encoding}\r\n", encoding.len());
+        assert_eq!(server.text("OBJECT ENCODING k"), expected, "{value}");
+    }
+    assert!(
+        server.text("OBJECT FREQ k").starts_with("-ERR An LFU maxmemory policy is not selected")
+    );
+    assert_eq!(server.text("OBJECT"), "-ERR wrong number of arguments for 'object' command\r\n");
+}

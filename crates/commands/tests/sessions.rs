@@ -176,7 +176,7 @@ fn command_describes_every_row() {
     assert!(
         resp3
             .text("COMMAND DOCS config")
-            .contains("$11\r\nsubcommands\r\n%2\r\n$10\r\nconfig|get\r\n%3\r\n")
+            .contains("$11\r\nsubcommands\r\n%5\r\n$10\r\nconfig|get\r\n%3\r\n")
     );
 }
 
@@ -184,8 +184,152 @@ fn command_describes_every_row() {
 fn help_names_every_subcommand() {
     let mut server = Harness::new();
     let help = server.text("CLIENT HELP");
-    for name in ["GETNAME", "HELP", "ID", "INFO", "LIST", "SETINFO", "SETNAME"] {
+    for name in ["GETNAME", "HELP", "ID", "INFO", "KILL", "LIST", "NO-EVICT", "SETINFO", "SETNAME"]
+    {
         assert!(help.contains(&format!("\r\n+{name}\r\n+    ")), "{name}");
     }
-    assert!(help.starts_with("*15\r\n+CLIENT <subcommand>"));
+    assert!(help.starts_with("*29\r\n+CLIENT <subcommand>"));
+}
+
+#[test]
+fn reset_makes_a_connection_new_again_but_for_its_library() {
+    let mut server = Harness::new();
+    for line in [
+        "HELLO 3 SETNAME anna",
+        "SELECT 3",
+        "CLIENT NO-EVICT ON",
+        "CLIENT NO-TOUCH ON",
+        "CLIENT SETINFO LIB-NAME lib",
+        "CLIENT REPLY OFF",
+    ] {
+        server.run(line);
+    }
+    assert!(server.text("CLIENT INFO").contains(" flags=eT db=3 "));
+    assert_eq!(server.text("RESET"), "+RESET\r\n");
+    assert!(server.session.wants_reply());
+    let info = server.text("CLIENT INFO");
+    assert!(info.contains(" name= ") && info.contains(" flags=N db=0 "), "{info}");
+    assert!(info.contains(" resp=2 lib-name=lib "), "{info}");
+}
+
+#[test]
+fn a_client_chooses_which_requests_are_answered() {
+    let mut server = Harness::new();
+    let mut answered = |lines: &[&str]| -> Vec<bool> {
+        lines
+            .iter()
+            .map(|line| {
+                let reply = server.run(line);
+                server.session.wants_reply() && !reply.is_empty()
+            })
+            .collect()
+    };
+    assert_eq!(answered(&["CLIENT REPLY SKIP", "PING", "PING"]), [false, false, true]);
+    assert_eq!(
+        answered(&["CLIENT REPLY SKIP", "CLIENT REPLY SKIP", "NOSUCH", "PING"]),
+        [false, false, false, true]
+    );
+    assert_eq!(answered(&["CLIENT REPLY SKIP", "CLIENT REPLY ON", "PING"]), [false, true, true]);
+    assert_eq!(
+        answered(&["CLIENT REPLY OFF", "PING", "CLIENT REPLY SKIP", "PING", "CLIENT REPLY ON"]),
+        [false, false, false, false, true]
+    );
+    assert_eq!(answered(&["CLIENT REPLY OFF", "RESET", "PING"]), [false, true, true]);
+}
+
+#[test]
+fn connections_are_closed_when_every_option_holds_for_them() {
+    let mut server = Harness::new();
+    let syntax = "-ERR syntax error\r\n";
+    for (line, expected, asked) in [
+        ("CLIENT KILL 127.0.0.1:50002", "+OK\r\n", "kill [2]"),
+        ("CLIENT KILL ID 2", ":1\r\n", "kill [2]"),
+        ("CLIENT KILL ID 1", ":0\r\n", ""),
+        ("CLIENT KILL TYPE normal", ":1\r\n", "kill [2]"),
+        ("CLIENT KILL TYPE replica", ":0\r\n", ""),
+        ("CLIENT KILL ADDR 127.0.0.1:50002 ID 1", ":0\r\n", ""),
+        ("CLIENT KILL ADDR 127.0.0.1:50002 USER default", ":1\r\n", "kill [2]"),
+        ("CLIENT KILL LADDR 127.0.0.1:7001", ":0\r\n", ""),
+        ("CLIENT KILL MAXAGE 9", ":1\r\n", "kill [2]"),
+        ("CLIENT KILL MAXAGE 10", ":0\r\n", ""),
+        ("CLIENT KILL ID", "-ERR No such client\r\n", ""),
+        ("CLIENT KILL ID 0", "-ERR client-id should be greater than 0\r\n", ""),
+        ("CLIENT KILL ID 2 TYPE", syntax, ""),
+        ("CLIENT KILL ID 2 FOO bar", syntax, ""),
+        ("CLIENT KILL USER nobody", "-ERR No such user 'nobody'\r\n", ""),
+        ("CLIENT KILL TYPE odd", "-ERR Unknown client type 'odd'\r\n", ""),
+        ("CLIENT KILL MAXAGE x", "-ERR maxage is not an integer or out of range\r\n", ""),
+        ("CLIENT KILL MAXAGE 0", "-ERR maxage should be greater than 0\r\n", ""),
+    ] {
+        assert_eq!(server.text(line), expected, "{line}");
+        assert_eq!(server.node.asked.take().join(", "), asked, "{line}");
+        assert!(!server.session.closing, "{line}");
+    }
+    assert_eq!(server.text("CLIENT KILL SKIPME no LADDR 127.0.0.1:7001"), ":1\r\n");
+    assert!(server.session.closing);
+}
+
+#[test]
+fn settings_change_all_at_once_or_not_at_all() {
+    let mut server = Harness::new();
+    let failed = |name: &str, reason: &str| {
+        format!("-ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}\r\n")
+    };
+    let immutable = "can't set immutable config";
+    for (line, expected, asked) in [
+        ("CONFIG SET maxmemory 100mb", "+OK\r\n".to_owned(), "set maxmemory 100mb"),
+        ("CONFIG SET MaxMemory 1048576 save \"\"", "+OK\r\n".to_owned(), ""),
+        ("CONFIG SET port 7002", failed("port", immutable), ""),
+        ("CONFIG SET maxmemory 1 MAXMEMORY 1", failed("MAXMEMORY", "duplicate parameter"), ""),
+        ("CONFIG SET maxmemory 1 save", "-ERR syntax error\r\n".to_owned(), ""),
+        (
+            "CONFIG SET maxmemory 1 Foo 2",
+            "-ERR Unknown option or number of arguments for CONFIG SET - 'Foo'\r\n".to_owned(),
+            "",
+        ),
+    ] {
+        assert_eq!(server.text(line), expected, "{line}");
+        assert_eq!(server.node.asked.take().join(", "), asked, "{line}");
+    }
+    assert_eq!(server.text("CONFIG RESETSTAT"), "+OK\r\n");
+    assert_eq!(server.node.asked.take(), ["reset stats"]);
+}
+
+#[test]
+fn the_keys_of_a_command_come_with_what_is_done_to_them() {
+    let [mut resp2, mut resp3] = both_versions();
+    let key = |name: &str, flags: &[&str]| {
+        let flags: String = flags.iter().map(|flag| format!("+{flag}\r\n")).collect();
+        format!("*2\r\n${}\r\n{name}\r\n~{}\r\n{flags}", name.len(), flags.lines().count())
+    };
+    let mut check = |line: &str, keys: &[String]| {
+        let expected = format!("*{}\r\n{}", keys.len(), keys.concat());
+        assert_eq!(resp3.text(&format!("COMMAND GETKEYSANDFLAGS {line}")), expected, "{line}");
+    };
+    check("SET k v", &[key("k", &["OW", "update"])]);
+    check("SET k v get", &[key("k", &["RW", "access", "update"])]);
+    check("GETDEL k", &[key("k", &["RW", "access", "delete"])]);
+    check("UNLINK k l", &[key("k", &["RM", "delete"]), key("l", &["RM", "delete"])]);
+    check("RENAME a b", &[key("a", &["RW", "access", "delete"]), key("b", &["OW", "update"])]);
+    check("COPY a b", &[key("a", &["RO", "access"]), key("b", &["OW", "update"])]);
+    check("LCS a b", &[key("a", &["RO", "access"]), key("b", &["RO", "access"])]);
+    check("object encoding k", &[key("k", &["RO"])]);
+    for (line, error) in [
+        ("OBJECT nosuch k", "Invalid command specified"),
+        ("object|encoding k", "Invalid command specified"),
+        ("OBJECT", "The command has no key arguments"),
+        ("OBJECT ENCODING", "Invalid number of arguments specified for command"),
+    ] {
+        assert_eq!(resp2.text(&format!("COMMAND GETKEYS {line}")), format!("-ERR {error}\r\n"));
+    }
+    assert_eq!(resp2.text("COMMAND GETKEYS MSET a 1 b"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+}
+
+#[test]
+fn nothing_is_tracked_for_a_client() {
+    let [mut resp2, mut resp3] = both_versions();
+    let body = "$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n";
+    let info = |head: &str, set: &str| format!("{head}$5\r\nflags\r\n{set}$3\r\noff\r\n{body}");
+    assert_eq!(resp2.text("CLIENT TRACKINGINFO"), info("*6\r\n", "*1\r\n"));
+    assert_eq!(resp3.text("CLIENT TRACKINGINFO"), info("%3\r\n", "~1\r\n"));
 }

@@ -166,3 +166,116 @@ fn many_keys_in_many_slots_are_set_and_read_in_order() {
     assert_eq!(server.text("MSET a 1 a 2"), "+OK\r\n");
     assert_eq!(server.text("GET a"), "$1\r\n2\r\n");
 }
+
+#[test]
+fn getex_judges_the_number_only_when_there_is_a_key() {
+    let invalid = "-ERR invalid expire time in 'getex' command\r\n";
+    check(
+        &mut Harness::new(),
+        &[
+            ("GETEX k EX x", "$-1\r\n"),
+            ("GETEX k EX 0", "$-1\r\n"),
+            ("GETEX k EX", SYNTAX),
+            ("SET k v", "+OK\r\n"),
+            ("GETEX k EX x", NOT_AN_INTEGER),
+            ("GETEX k EX 0", invalid),
+            ("GETEX k EX 10 PX 10", SYNTAX),
+            ("GETEX k PERSIST EX 10", SYNTAX),
+            ("GETEX k EX 10 PERSIST", SYNTAX),
+            ("GETEX k KEEPTTL", SYNTAX),
+            ("GETEX k persist PERSIST", "$1\r\nv\r\n"),
+            ("GETEX k EX 10 ex 20", "$1\r\nv\r\n"),
+            ("TTL k", ":20\r\n"),
+            ("GETEX k", "$1\r\nv\r\n"),
+            ("TTL k", ":20\r\n"),
+            ("GETEX k PXAT 1", "$1\r\nv\r\n"),
+            ("EXISTS k", ":0\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn setrange_stays_within_the_longest_string_and_keeps_the_deadline() {
+    let too_long = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+    check(
+        &mut Harness::new(),
+        &[
+            ("SETRANGE k 536870912 x", too_long),
+            ("SETRANGE k 9223372036854775807 x", too_long),
+            ("SETRANGE k 9223372036854775808 x", NOT_AN_INTEGER),
+            ("SETRANGE k -1 \"\"", "-ERR offset is out of range\r\n"),
+            ("SETRANGE k 10 \"\"", ":0\r\n"),
+            ("EXISTS k", ":0\r\n"),
+            ("SET k hello EX 100", "+OK\r\n"),
+            ("SETRANGE k 536870912 \"\"", ":5\r\n"),
+            ("SETRANGE k 1 ipp", ":5\r\n"),
+            ("SETRANGE k 5 ie", ":7\r\n"),
+            ("GET k", "$7\r\nhippoie\r\n"),
+            ("TTL k", ":100\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn msetnx_sets_all_or_nothing() {
+    check(
+        &mut Harness::new(),
+        &[
+            ("MSETNX a 1 b 2 a 3", ":1\r\n"),
+            ("MGET a b", "*2\r\n$1\r\n3\r\n$1\r\n2\r\n"),
+            ("MSETNX c 1 b 9", ":0\r\n"),
+            ("MGET c b", "*2\r\n$-1\r\n$1\r\n2\r\n"),
+            ("MSETNX c", "-ERR wrong number of arguments for 'msetnx' command\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn the_common_subsequence_is_told_by_its_ranges() {
+    let [mut resp2, mut resp3] = both_versions();
+    let first = "*2\r\n:4\r\n:7\r\n*2\r\n:5\r\n:8\r\n";
+    let second = "*2\r\n:2\r\n:3\r\n*2\r\n:0\r\n:1\r\n";
+    let both = format!("$7\r\nmatches\r\n*2\r\n*2\r\n{first}*2\r\n{second}$3\r\nlen\r\n:6\r\n");
+    for server in [&mut resp2, &mut resp3] {
+        server.run("MSET {t}a ohmytext {t}b mynewtext");
+    }
+    check(
+        &mut resp2,
+        &[
+            ("LCS {t}a {t}b IDX", &format!("*4\r\n{both}")),
+            ("LCS {t}a {t}b IDX MINMATCHLEN -1", &format!("*4\r\n{both}")),
+            ("LCS {t}a nobody", "$0\r\n\r\n"),
+            ("LCS nobody nobody LEN WITHMATCHLEN", ":0\r\n"),
+            ("LCS nobody nobody IDX", "*4\r\n$7\r\nmatches\r\n*0\r\n$3\r\nlen\r\n:0\r\n"),
+            ("LCS a b MINMATCHLEN", SYNTAX),
+            ("LCS a b MINMATCHLEN x", NOT_AN_INTEGER),
+            ("LCS a b FOO", SYNTAX),
+        ],
+    );
+    let long_only = format!("%2\r\n$7\r\nmatches\r\n*1\r\n*3\r\n{first}:4\r\n$3\r\nlen\r\n:6\r\n");
+    check(
+        &mut resp3,
+        &[
+            ("LCS {t}a {t}b IDX", &format!("%2\r\n{both}")),
+            ("LCS {t}a {t}b idx minmatchlen 4 withmatchlen", &long_only),
+        ],
+    );
+}
+
+#[test]
+fn a_float_sum_judges_the_value_before_the_increment_and_keeps_the_deadline() {
+    let not_a_float = "-ERR value is not a valid float\r\n";
+    check(
+        &mut Harness::new(),
+        &[
+            ("SET k 1.5 EX 100", "+OK\r\n"),
+            ("INCRBYFLOAT k 1e-1", "$3\r\n1.6\r\n"),
+            ("TTL k", ":100\r\n"),
+            ("INCRBYFLOAT k \" 1\"", not_a_float),
+            ("INCRBYFLOAT k -inf", "-ERR increment would produce NaN or Infinity\r\n"),
+            ("GET k", "$3\r\n1.6\r\n"),
+            ("SET k text", "+OK\r\n"),
+            ("INCRBYFLOAT k inf", not_a_float),
+        ],
+    );
+}

@@ -2,11 +2,12 @@
 
 use annulet_cluster::message::MemberInfo;
 use annulet_commands::{
-    ClientSnapshot, ClusterMember, ClusterTopology, DatabaseStat, Mode, Server, ServerInfo,
+    ClientSnapshot, ClusterMember, ClusterTopology, DatabaseStat, Mode, Outcome, Server, ServerInfo,
 };
 use annulet_net::{clock, process};
+use annulet_resp::Error;
 use annulet_ring::{NodeRef, Slot, SlotSet};
-use annulet_store::{DATABASES, Db};
+use annulet_store::{DATABASES, Db, UnixMillis};
 
 use crate::node::Node;
 use crate::stats::get;
@@ -110,6 +111,38 @@ impl Server for ServerView<'_> {
             ("timeout", text("0")),
             ("tls-port", text("0")),
         ]
+    }
+
+    /// Connections cannot be closed from outside yet.
+    fn kill(&self, _ids: &[u64]) {}
+
+    /// Nothing can change while the node runs yet.
+    fn set_config(&self, settings: &[(&str, &[u8])]) -> Outcome {
+        let Some((name, _)) = settings.first() else { return Ok(()) };
+        let reason = "can't set immutable config".to_owned();
+        Err(Error::ConfigSet { name: (*name).to_owned(), reason })
+    }
+
+    fn reset_stats(&self) {
+        self.node.stats.reset();
+    }
+
+    fn slot_len(&self, db: Db, slot: Slot) -> usize {
+        let mut guard = self.node.keyspace().lock(slot);
+        if guard.companion().serves() { guard.entries().len(db) } else { 0 }
+    }
+
+    fn slot_keys(&self, db: Db, slot: Slot, keys_max: usize) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let mut guard = self.node.keyspace().lock(slot);
+        if guard.companion().serves() {
+            guard.entries().for_each(UnixMillis(clock::unix_millis()), db, |key, _| {
+                if keys.len() < keys_max {
+                    keys.push(key.to_vec());
+                }
+            });
+        }
+        keys
     }
 
     fn topology(&self) -> ClusterTopology {

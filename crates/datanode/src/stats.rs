@@ -2,11 +2,14 @@
 //! that no two threads write the same cache line for every request. Reading adds the lines up.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What has happened on a node since its start.
 #[derive(Debug)]
 pub(crate) struct Stats {
     workers: Box<[Line]>,
+    /// What the workers had counted at the last reset: only they write their lines.
+    forgotten: Mutex<[u64; 8]>,
     pub(crate) connections_received: AtomicU64,
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) errors: AtomicU64,
@@ -59,6 +62,7 @@ impl Stats {
         let zero = AtomicU64::default;
         Self {
             workers: (0..workers).map(|_| Line::default()).collect(),
+            forgotten: Mutex::default(),
             connections_received: zero(),
             rejected_connections: zero(),
             errors: zero(),
@@ -89,17 +93,40 @@ impl Stats {
         }
     }
 
-    /// What all connections have done so far.
+    /// What all connections have done since the start or the last reset.
     pub(crate) fn tally(&self) -> Tally {
+        let forgotten = *self.forgotten();
+        let mut counts = self.counted();
+        for (count, forgotten) in counts.iter_mut().zip(forgotten) {
+            *count -= forgotten;
+        }
+        let [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses] = counts;
+        let errors = errors + self.errors.load(Relaxed);
+        Tally { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses }
+    }
+
+    /// Lets what counts clients and their commands start again from zero, as CONFIG RESETSTAT does.
+    pub(crate) fn reset(&self) {
+        let mut forgotten = self.forgotten();
+        *forgotten = self.counted();
+        for counter in [&self.connections_received, &self.rejected_connections, &self.errors] {
+            counter.store(0, Relaxed);
+        }
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, [u64; 8]> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sums over all workers since the start.
+    fn counted(&self) -> [u64; 8] {
         let mut sums = [0; 8];
         for line in &self.workers {
             for (sum, counter) in sums.iter_mut().zip(line.counters()) {
                 *sum += counter.load(Relaxed);
             }
         }
-        let [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses] = sums;
-        let errors = errors + self.errors.load(Relaxed);
-        Tally { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses }
+        sums
     }
 }
 
@@ -144,5 +171,16 @@ mod tests {
         add(&stats.errors, 1);
         let expected = Tally { commands: 6, misses: 3, errors: 4, ..Tally::default() };
         assert_eq!(stats.tally(), expected);
+    }
+
+    #[test]
+    fn after_a_reset_only_what_comes_then_is_counted() {
+        let stats = Stats::new(2);
+        stats.add(0, &mut Tally { commands: 5, errors: 2, ..Tally::default() });
+        add(&stats.errors, 3);
+        stats.reset();
+        assert_eq!(stats.tally(), Tally::default());
+        stats.add(1, &mut Tally { commands: 1, ..Tally::default() });
+        assert_eq!(stats.tally(), Tally { commands: 1, ..Tally::default() });
     }
 }

@@ -1,6 +1,6 @@
-//! Every error reply, its exact text once.
+//! Every error reply. Its exact text stands once, in `text`.
 
-use std::fmt;
+mod text;
 
 use memchr::memchr;
 
@@ -57,6 +57,16 @@ pub enum Error {
     },
     /// A database number above the last.
     DbIndexOutOfRange,
+    /// A number that has to fit 32 bits and does not.
+    NotA32BitInteger,
+    /// `COPY` or `MOVE` of a key onto itself.
+    SameObject,
+    /// `OBJECT FREQ` where no LFU policy counts.
+    NoLfuPolicy,
+    /// A timeout that is not an integer.
+    TimeoutNotAnInteger,
+    /// A timeout below zero.
+    NegativeTimeout,
     /// A cursor that is not a number.
     InvalidCursor,
     /// Too few or too many arguments.
@@ -120,7 +130,22 @@ pub enum Error {
     },
     /// A client number that is not positive.
     InvalidClientId,
-    /// `CLIENT LIST TYPE` with a type that does not exist.
+    /// `CLIENT KILL ID` with what is no positive number.
+    ClientIdNotPositive,
+    /// `CLIENT KILL MAXAGE` with what is not an integer.
+    MaxAgeNotAnInteger,
+    /// `CLIENT KILL MAXAGE` with what is not positive.
+    MaxAgeNotPositive,
+    /// `CLIENT KILL` with an address that no connection has.
+    NoSuchClient,
+    /// `CLIENT KILL USER` with a user that does not exist.
+    NoSuchUser {
+        /// As it was typed.
+        name: String,
+    },
+    /// `CLIENT UNBLOCK` with a reason that does not exist.
+    UnblockReason,
+    /// A type of clients that does not exist.
     UnknownClientType {
         /// As it was typed.
         name: String,
@@ -130,6 +155,35 @@ pub enum Error {
         /// As it was typed.
         option: String,
     },
+    /// `COMMAND GETKEYS` of what is no command.
+    InvalidCommand,
+    /// `COMMAND GETKEYS` of a command without keys.
+    NoKeyArguments,
+    /// `COMMAND GETKEYS` of a command with too few or too many arguments.
+    InvalidArgumentCount,
+    /// `CONFIG SET` of a setting that does not exist.
+    UnknownSetting {
+        /// As it was typed.
+        name: String,
+    },
+    /// `CONFIG SET` of a setting that cannot change, or not to this value.
+    ConfigSet {
+        /// The setting.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// `CONFIG REWRITE` where the server was started without a configuration file.
+    NoConfigFile,
+    /// `CONFIG REWRITE` where it was started with one, which it leaves alone.
+    ConfigRewrite {
+        /// The file.
+        path: String,
+    },
+    /// A slot number above the last.
+    InvalidSlot,
+    /// A slot number above the last, or a count below zero.
+    InvalidSlotOrCount,
     /// A `CLUSTER` command on the port that looks like a single server.
     ClusterDisabled,
     /// RESP2 allows nothing else while subscribed.
@@ -185,102 +239,6 @@ impl From<ProtocolError> for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
-            Self::NoSuchKey => "ERR no such key",
-            Self::Syntax => "ERR syntax error",
-            Self::NotAnInteger => "ERR value is not an integer or out of range",
-            Self::NotAFloat => "ERR value is not a valid float",
-            Self::IncrementOverflow => "ERR increment or decrement would overflow",
-            Self::DecrementOverflow => "ERR decrement would overflow",
-            Self::NotFinite => "ERR increment would produce NaN or Infinity",
-            Self::NotPositive => "ERR value is out of range, must be positive",
-            Self::OffsetOutOfRange => "ERR offset is out of range",
-            Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
-            Self::LcsTooLarge => LCS_TOO_LARGE,
-            Self::LengthAndRanges => LENGTH_AND_RANGES,
-            Self::NotAString => "ERR The specified keys must contain string values",
-            Self::InvalidExpireTime { command } => {
-                return quote(f, "ERR invalid expire time in", command, " command");
-            }
-            Self::NxWithXxGtLt => NX_WITH_XX_GT_LT,
-            Self::GtWithLt => "ERR GT and LT options at the same time are not compatible",
-            Self::UnsupportedOption { option } => {
-                return write!(f, "ERR Unsupported option {option}");
-            }
-            Self::DbIndexOutOfRange => "ERR DB index is out of range",
-            Self::InvalidCursor => "ERR invalid cursor",
-            Self::WrongArity { command } => {
-                return quote(f, "ERR wrong number of arguments for", command, " command");
-            }
-            Self::UnknownCommand { name, args } => {
-                return write!(f, "ERR unknown command '{name}', with args beginning with: {args}");
-            }
-            Self::UnknownSubcommand { command, subcommand } => {
-                quote(f, "ERR unknown subcommand", subcommand, ". Try ")?;
-                return write!(f, "{} HELP.", command.to_ascii_uppercase());
-            }
-            Self::UnsupportedProtocol => "NOPROTO unsupported protocol version",
-            Self::ProtocolVersionNotAnInteger => {
-                "ERR Protocol version is not an integer or out of range"
-            }
-            Self::HelloOption { option } => {
-                return quote(f, "ERR Syntax error in HELLO option", option, "");
-            }
-            Self::CrossSlot => "CROSSSLOT Keys in request don't hash to the same slot",
-            Self::Moved { slot, address } => return write!(f, "MOVED {slot} {address}"),
-            Self::TryAgain { reason } => return write!(f, "TRYAGAIN {reason}"),
-            Self::ClusterDown { reason } => return write!(f, "CLUSTERDOWN {reason}"),
-            Self::Indeterminate { reason } => return write!(f, "INDETERMINATE {reason}"),
-            Self::InvalidClientName => INVALID_CLIENT_NAME,
-            Self::InvalidClientInfo { attribute } => {
-                let problem = "cannot contain spaces, newlines or special characters.";
-                return write!(f, "ERR {attribute} {problem}");
-            }
-            Self::InvalidClientId => "ERR Invalid client ID",
-            Self::UnknownClientType { name } => {
-                return quote(f, "ERR Unknown client type", name, "");
-            }
-            Self::UnrecognizedOption { option } => {
-                return quote(f, "ERR Unrecognized option", option, "");
-            }
-            Self::ClusterDisabled => "ERR This instance has cluster support disabled",
-            Self::SubscribedContext { command } => {
-                return quote(f, "ERR Can't execute", command, ALLOWED_WHILE_SUBSCRIBED);
-            }
-            Self::AuthWithoutPassword => AUTH_WITHOUT_PASSWORD,
-            Self::WrongPassword => "WRONGPASS invalid username-password pair or user is disabled.",
-            Self::TooManyClients => "ERR max number of clients reached",
-            Self::Protocol(error) => return write!(f, "ERR Protocol error: {error}"),
-            Self::Other(line) => line,
-        })
-    }
-}
-
-const NX_WITH_XX_GT_LT: &str =
-    "ERR NX and XX, GT or LT options at the same time are not compatible";
-
-const LCS_TOO_LARGE: &str =
-    "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
-
-const LENGTH_AND_RANGES: &str =
-    "ERR If you want both the length and indexes, please just use IDX.";
-
-const INVALID_CLIENT_NAME: &str =
-    "ERR Client names cannot contain spaces, newlines or special characters.";
-
-const ALLOWED_WHILE_SUBSCRIBED: &str = ": only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
-     are allowed in this context";
-
-const AUTH_WITHOUT_PASSWORD: &str = "ERR AUTH <password> called without any password configured for \
-     the default user. Are you sure your configuration is correct?";
-
-fn quote(f: &mut fmt::Formatter<'_>, before: &str, word: &str, after: &str) -> fmt::Result {
-    write!(f, "{before} '{word}'{after}")
-}
 
 #[cfg(test)]
 mod tests;

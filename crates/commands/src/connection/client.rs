@@ -6,15 +6,23 @@
 //! (error) ERR unknown subcommand 'nosuch'. Try CLIENT HELP.
 
 pub(crate) mod getname;
+pub(crate) mod getredir;
 pub(crate) mod help;
 pub(crate) mod id;
 pub(crate) mod info;
+pub(crate) mod kill;
 pub(crate) mod list;
+pub(crate) mod no_evict;
+pub(crate) mod no_touch;
+pub(crate) mod reply;
 pub(crate) mod setinfo;
 pub(crate) mod setname;
+pub(crate) mod trackinginfo;
+pub(crate) mod unblock;
 
 use crate::container;
 use crate::prelude::*;
+use crate::server::ClientSnapshot;
 
 pub(crate) const SPEC: Spec = Spec {
     name: "client",
@@ -30,6 +38,38 @@ pub(crate) const SPEC: Spec = Spec {
 /// What the subcommands on the own connection have in common.
 const OWN_FLAGS: Flags =
     Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::CONNECTION);
+
+/// Every connection of this node, oldest first.
+fn connections(cx: &SessionContext<'_>) -> Vec<ClientSnapshot> {
+    let mut clients = cx.server.clients();
+    // The server may know the own connection as it was before this batch of requests.
+    let own = cx.session.snapshot(cx.now_micros);
+    match clients.iter_mut().find(|client| client.id == own.id) {
+        Some(client) => *client = own,
+        None => clients.push(own),
+    }
+    clients.sort_unstable_by_key(|client| client.id);
+    clients
+}
+
+/// Whether a word names the type of all connections on a client port; other nodes have a port of their own, and nobody
+/// subscribes to anything.
+fn is_normal(name: &[u8]) -> Result<bool, Error> {
+    match name.to_ascii_lowercase().as_slice() {
+        b"normal" => Ok(true),
+        b"master" | b"slave" | b"replica" | b"pubsub" => Ok(false),
+        _ => Err(Error::UnknownClientType { name: String::from_utf8_lossy(name).into_owned() }),
+    }
+}
+
+/// The switch that a word means.
+fn on_or_off(word: &[u8]) -> Result<bool, Error> {
+    match word.to_ascii_lowercase().as_slice() {
+        b"on" => Ok(true),
+        b"off" => Ok(false),
+        _ => Err(Error::Syntax),
+    }
+}
 
 /// Whether `bytes` may stand in a line of `CLIENT LIST`: visible ASCII without spaces. Empty takes a name away.
 pub(super) fn is_attribute(bytes: &[u8]) -> bool {

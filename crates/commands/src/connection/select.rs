@@ -7,8 +7,7 @@
 //! > SELECT 16
 //! (error) ERR DB index is out of range
 
-use annulet_store::Db;
-
+use crate::database;
 use crate::prelude::*;
 
 pub(crate) const SPEC: Spec = Spec {
@@ -27,13 +26,7 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let number = parse_integer(args.at(1)).ok_or(Error::NotAnInteger)?;
-    let number = i32::try_from(number).map_err(|_| {
-        let (min, max) = (i32::MIN, i32::MAX);
-        Error::Other(format!("ERR value is out of range, value must between {min} and {max}"))
-    })?;
-    let db = u8::try_from(number).ok().and_then(Db::new).ok_or(Error::DbIndexOutOfRange)?;
-    cx.session.db = db;
+    cx.session.db = database::parse(args.at(1))?;
     reply.ok();
     Ok(())
 }

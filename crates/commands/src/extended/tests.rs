@@ -19,7 +19,8 @@ fn sums_have_the_digits_of_an_extended_double() {
         ("1", "-1e-17", "0.99999999999999999"),
         ("0", "1e-17", "0.00000000000000001"),
         ("0", "5e-18", "0"),
-        ("0", "1.5e-17", "0.00000000000000001"),
+        ("0", "1.5e-17", "0.00000000000000002"),
+        ("0", "2.5e-17", "0.00000000000000002"),
         ("0", "5.0000001e-18", "0.00000000000000001"),
         ("1e17", "0.1", "100000000000000000.1015625"),
         ("9007199254740993", "0.5", "9007199254740993.5"),
@@ -45,7 +46,9 @@ fn sums_have_the_digits_of_an_extended_double() {
 fn the_largest_numbers_are_written_with_all_their_digits() {
     let largest = sum("1.18973149535723176502e4932", "0").unwrap();
     assert_eq!(largest.len(), 4933);
-    assert!(largest.starts_with("118973149535723176502") && largest.ends_with("44638783996"), "{largest}");
+    assert!(
+        largest.starts_with("118973149535723176502126") && largest.ends_with("552086811989770240")
+    );
     assert_eq!(sum("1.18973149535723176502e4932", "1.18973149535723176502e4932"), None);
     assert_eq!(sum("1e400", "0").unwrap()[..30], *"100000000000000000002818806839");
 }
@@ -63,14 +66,42 @@ fn an_infinity_is_a_number_that_gives_no_sum() {
 fn what_is_not_a_number_from_end_to_end_is_refused() {
     let long = "1".repeat(5 * 1024);
     let refused = [
-        "", " 1", "1 ", "x", "-", "+", ".", "e5", "1e", "1e+", "1.5.5", "1,5", "--1", "nan", "-nan", "infinit", "0x",
-        "0x.", "0xg", "0x1p", "1\0", "1e4933", "1e-4952", "-1e99999999999999999999", "1e-99999999999999999999",
-        "0x1p16384", "0x1p-16446", &long,
+        "",
+        " 1",
+        "1 ",
+        "x",
+        "-",
+        "+",
+        ".",
+        "e5",
+        "1e",
+        "1e+",
+        "1.5.5",
+        "1,5",
+        "--1",
+        "nan",
+        "-nan",
+        "infinit",
+        "0x",
+        "0x.",
+        "0xg",
+        "0x1p",
+        "1\0",
+        "1e4933",
+        "1e-4952",
+        "-1e99999999999999999999",
+        "1e-99999999999999999999",
+        "0x1p16384",
+        "0x1p-16446",
+        &long,
     ];
     for text in refused {
         assert_eq!(Extended::parse(text.as_bytes()), None, "{text:?}");
     }
-    assert!(Extended::parse(&long.as_bytes()[1..]).is_none(), "5119 digits are beyond the largest number");
+    assert!(
+        Extended::parse(&long.as_bytes()[1..]).is_none(),
+        "5119 digits are beyond the largest number"
+    );
     let accepted = ["0x1p16383", "0x1p-16445", "4e-4951", "1e-4950", "1.18973149535723176502e4932"];
     for text in accepted {
         assert!(Extended::parse(text.as_bytes()).is_some(), "{text:?}");

@@ -5,6 +5,7 @@
 pub(crate) mod count;
 pub(crate) mod docs;
 pub(crate) mod getkeys;
+pub(crate) mod getkeysandflags;
 pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod list;

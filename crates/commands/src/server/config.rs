@@ -4,6 +4,9 @@
 
 pub(crate) mod get;
 pub(crate) mod help;
+pub(crate) mod resetstat;
+pub(crate) mod rewrite;
+pub(crate) mod set;
 
 use crate::container;
 use crate::prelude::*;
@@ -18,3 +21,7 @@ pub(crate) const SPEC: Spec = Spec {
     flags: Flags::CONTAINER,
     run: Run::Session(container::run),
 };
+
+/// What the subcommands have in common.
+const CONFIG_FLAGS: Flags =
+    Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::LOADING).and(Flags::STALE);

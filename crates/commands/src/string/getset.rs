@@ -18,11 +18,7 @@ pub(crate) const SPEC: Spec = Spec {
     group: Group::String,
     arity: Arity::Exactly(3),
     keys: Keys::At(1),
-    flags: Flags::WRITE
-        .and(Flags::DENY_OOM)
-        .and(Flags::FAST)
-        .and(Flags::ACCESS)
-        .and(Flags::UPDATE),
+    flags: Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST).and(Flags::ACCESS).and(Flags::UPDATE),
     run: Run::Keys(run),
 };
 

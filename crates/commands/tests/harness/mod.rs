@@ -8,10 +8,11 @@ use annulet_commands::{
     ClientSnapshot, ClusterMember, ClusterTopology, CommandStat, Context, DatabaseStat, Gather,
     Mode, Outcome, Run, Server, ServerInfo, Session, SessionContext, SlotContext, resolve,
 };
-use annulet_resp::{Args, OwnedArgs, Reply, Version};
+use annulet_resp::{Args, Error, OwnedArgs, Reply, Version};
 use annulet_ring::{Slot, SlotSet};
 use annulet_store::{Db, Keyspace, UnixMillis};
 use bytes::BytesMut;
+use std::cell::RefCell;
 
 /// One client connected to one server that owns every slot.
 pub(crate) struct Harness {
@@ -34,7 +35,7 @@ impl Harness {
         Self {
             keyspace: Keyspace::new(7, |_| ()),
             session: Session::new(1, remote, local, now * 1000),
-            node: Node { mode },
+            node: Node { mode, asked: RefCell::default() },
             now,
         }
     }
@@ -100,6 +101,8 @@ impl Harness {
 /// The server around the commands, with facts that never change.
 pub(crate) struct Node {
     pub(crate) mode: Mode,
+    /// What it was asked to do, in words.
+    pub(crate) asked: RefCell<Vec<String>>,
 }
 
 impl Server for Node {
@@ -136,11 +139,39 @@ impl Server for Node {
 
     fn clients(&self) -> Vec<ClientSnapshot> {
         let session = |id| Session::new(id, format!("127.0.0.1:{}", 50_000 + id), String::new(), 0);
-        [2, 1].map(|id| session(id).snapshot(0)).to_vec()
+        [2, 1].map(|id| session(id).snapshot(9_000_000)).to_vec()
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
         vec![("maxmemory", "1048576".into()), ("port", "7001".into())]
+    }
+
+    fn kill(&self, ids: &[u64]) {
+        self.asked.borrow_mut().push(format!("kill {ids:?}"));
+    }
+
+    /// Only `maxmemory` can change.
+    fn set_config(&self, settings: &[(&str, &[u8])]) -> Outcome {
+        for (name, value) in settings {
+            if *name != "maxmemory" {
+                let reason = "can't set immutable config".into();
+                return Err(Error::ConfigSet { name: (*name).into(), reason });
+            }
+            self.asked.borrow_mut().push(format!("set {name} {}", value.escape_ascii()));
+        }
+        Ok(())
+    }
+
+    fn reset_stats(&self) {
+        self.asked.borrow_mut().push("reset stats".into());
+    }
+
+    fn slot_len(&self, db: Db, slot: Slot) -> usize {
+        usize::from(slot.get()) + usize::from(db.get())
+    }
+
+    fn slot_keys(&self, _db: Db, slot: Slot, keys_max: usize) -> Vec<Vec<u8>> {
+        (0..keys_max.min(2)).map(|number| format!("{slot}:{number}").into_bytes()).collect()
     }
 
     fn topology(&self) -> ClusterTopology {

@@ -9,7 +9,7 @@
 
 use std::fmt::Write;
 
-use super::OWN_FLAGS;
+use super::{OWN_FLAGS, connections, is_normal};
 use crate::prelude::*;
 use crate::server::ClientSnapshot;
 
@@ -26,15 +26,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let filter = Filter::parse(args)?;
-    let mut clients = cx.server.clients();
-    // The server may know the own connection as it was before this batch of requests.
-    let own = cx.session.snapshot(cx.now_micros);
-    match clients.iter_mut().find(|client| client.id == own.id) {
-        Some(client) => *client = own,
-        None => clients.push(own),
-    }
-    clients.sort_unstable_by_key(|client| client.id);
-
+    let clients = connections(cx);
     let mut text = String::new();
     match filter {
         Filter::All => clients.iter().for_each(|client| write_line(&mut text, client)),
@@ -62,25 +54,13 @@ impl Filter {
     fn parse(args: Args<'_>) -> Result<Self, Error> {
         let Some(option) = args.get(2) else { return Ok(Self::All) };
         if option.eq_ignore_ascii_case(b"type") && args.len() == 4 {
-            return Self::of_type(args.at(3));
+            return Ok(if is_normal(args.at(3))? { Self::All } else { Self::None });
         }
         if option.eq_ignore_ascii_case(b"id") && args.len() > 3 {
             let id = |number| parse_integer(number).ok_or(Error::InvalidClientId);
             return args.iter().skip(3).map(id).collect::<Result<_, _>>().map(Self::Ids);
         }
         Err(Error::Syntax)
-    }
-
-    /// Other nodes have a port of their own, so every connection on a client port is a normal one.
-    fn of_type(name: &[u8]) -> Result<Self, Error> {
-        match name.to_ascii_lowercase().as_slice() {
-            b"normal" => Ok(Self::All),
-            b"master" | b"slave" | b"replica" | b"pubsub" => Ok(Self::None),
-            _ => {
-                let name = String::from_utf8_lossy(name).into_owned();
-                Err(Error::UnknownClientType { name })
-            }
-        }
     }
 }
 
@@ -90,7 +70,7 @@ pub(super) fn write_line(text: &mut String, client: &ClientSnapshot) {
     // Writing to memory does not fail.
     let _ = writeln!(
         text,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags=N db={} sub=0 psub=0 ssub=0 multi=-1 \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 \
          qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r \
          cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
@@ -100,10 +80,21 @@ pub(super) fn write_line(text: &mut String, client: &ClientSnapshot) {
         ascii(&client.name),
         client.age_seconds,
         client.idle_seconds,
+        flags(client),
         client.db.get(),
         client.command,
         client.version.number(),
         ascii(&client.lib_name),
         ascii(&client.lib_version),
     );
+}
+
+/// One letter for each thing that is special about a connection.
+fn flags(client: &ClientSnapshot) -> &'static str {
+    match (client.no_evict, client.no_touch) {
+        (false, false) => "N",
+        (true, false) => "e",
+        (false, true) => "T",
+        (true, true) => "eT",
+    }
 }

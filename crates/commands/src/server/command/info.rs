@@ -54,11 +54,15 @@ pub(super) fn write(spec: &'static Spec, reply: &mut Reply<'_>) {
     write_key_specifications(spec, reply);
 
     let subcommands = table::subcommands_of(spec);
-    reply.array(subcommands.clone().count());
+    match subcommands.clone().count() {
+        0 => reply.set(0),
+        count => reply.array(count),
+    }
     subcommands.for_each(|subcommand| write(subcommand, reply));
 }
 
-fn write_names<'n>(
+/// Writes a set of simple strings.
+pub(super) fn write_names<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     prefix: &str,
     reply: &mut Reply<'_>,

@@ -8,6 +8,7 @@
 //! > CONFIG GET nosuch
 //! (empty array)
 
+use super::CONFIG_FLAGS;
 use crate::glob::Glob;
 use crate::prelude::*;
 
@@ -18,19 +19,16 @@ pub(crate) const SPEC: Spec = Spec {
     group: Group::Server,
     arity: Arity::AtLeast(3),
     keys: Keys::None,
-    flags: Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::LOADING).and(Flags::STALE),
+    flags: CONFIG_FLAGS,
     run: Run::Session(run),
 };
 
 fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let own = cx.server.config();
-    let fixed = FIXED.iter().filter(|(name, _)| own.iter().all(|(known, _)| known != name));
-    let settings = own.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed.copied());
-
     let wanted = |name: &str| {
         args.iter().skip(2).any(|pattern| Glob::ignoring_case(pattern).matches(name.as_bytes()))
     };
-    let found: Vec<_> = settings.filter(|(name, _)| wanted(name)).collect();
+    let found: Vec<_> = settings(&own).filter(|(name, _)| wanted(name)).collect();
     reply.map(found.len());
     for (name, value) in found {
         reply.bulk(name.as_bytes());
@@ -39,8 +37,15 @@ fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Ou
     Ok(())
 }
 
-/// Settings of Redis that clients and tools ask for and that are not settings of annulet: what holds here. The
-/// server's own come before them.
+/// Every setting and its value: the server's own, and then what holds of Redis's others.
+pub(super) fn settings<'a>(
+    own: &'a [(&'static str, String)],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let fixed = FIXED.iter().filter(|(name, _)| own.iter().all(|(known, _)| known != name));
+    own.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed.copied())
+}
+
+/// Settings of Redis that clients and tools ask for and that are not settings of annulet: what holds here.
 const FIXED: &[(&str, &str)] = &[
     ("appendonly", "no"),
     ("busy-reply-threshold", "5000"),

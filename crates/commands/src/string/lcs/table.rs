@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn the_subsequence_is_in_both_strings_where_its_ranges_say() {
-        for (a, b) in [("ohmytext", "mynewtext"), ("abcbdab", "bdcaba"), ("aaaa", "aa"), ("", "x")] {
+        for (a, b) in [("ohmytext", "mynewtext"), ("abcbdab", "bdcaba"), ("aaaa", "aa"), ("", "x")]
+        {
             let table = Table::new(a.as_bytes(), b.as_bytes()).unwrap();
             let (mut from_a, mut from_b) = (Vec::new(), Vec::new());
             for found in table.matches().iter().rev() {
