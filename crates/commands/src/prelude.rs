@@ -1,6 +1,6 @@
 //! What a command file needs, in one line.
 
-pub(crate) use annulet_resp::{Args, Error, Reply, parse_integer};
+pub(crate) use annulet_resp::{Args, Error, Reply, parse_integer, typed};
 pub(crate) use annulet_store::UnixMillis;
 
 pub(crate) use crate::context::{Context, SlotContext};

@@ -67,6 +67,8 @@ pub enum Error {
     TimeoutNotAnInteger,
     /// A timeout below zero.
     NegativeTimeout,
+    /// A timeout that ends beyond what 64 bits hold.
+    TimeoutOutOfRange,
     /// A cursor that is not a number.
     InvalidCursor,
     /// Too few or too many arguments.
@@ -125,8 +127,8 @@ pub enum Error {
     InvalidClientName,
     /// `CLIENT SETINFO` with bytes that would break `CLIENT LIST`.
     InvalidClientInfo {
-        /// `lib-name` or `lib-ver`.
-        attribute: &'static str,
+        /// The attribute as it was typed.
+        attribute: String,
     },
     /// A client number that is not positive.
     InvalidClientId,
@@ -142,6 +144,13 @@ pub enum Error {
     NoSuchUser {
         /// As it was typed.
         name: String,
+    },
+    /// A subcommand that is known, with too many arguments where the table cannot say so.
+    SubcommandArguments {
+        /// In any case.
+        command: &'static str,
+        /// As it was typed.
+        subcommand: String,
     },
     /// `CLIENT UNBLOCK` with a reason that does not exist.
     UnblockReason,
@@ -223,6 +232,11 @@ impl Error {
     pub fn unknown_subcommand(command: &'static str, subcommand: &[u8]) -> Self {
         Self::UnknownSubcommand { command, subcommand: quoted(subcommand, QUOTED_BYTES_MAX) }
     }
+}
+
+/// What a client typed, as an error repeats it: up to a NUL, as text.
+pub fn typed(word: &[u8]) -> String {
+    quoted(word, word.len())
 }
 
 /// The first `bytes_max` bytes, up to a NUL, as text. A byte that is no text is shown as the replacement character.

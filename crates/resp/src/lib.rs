@@ -21,7 +21,7 @@ mod version;
 mod write;
 
 pub use args::{Args, OwnedArgs};
-pub use error::Error;
+pub use error::{Error, typed};
 pub use large::LargeArg;
 pub use limits::Limits;
 pub use number::parse_integer;

@@ -1,7 +1,11 @@
 //! CLUSTER HELP
 //!
 //! Lists the subcommands of CLUSTER.
+//!
+//! > CLUSTER HELP
+//! (error) ERR This instance has cluster support disabled
 
+use super::require_cluster;
 use crate::container;
 use crate::prelude::*;
 
@@ -16,7 +20,8 @@ pub(crate) const SPEC: Spec = Spec {
     run: Run::Session(run),
 };
 
-fn run(_cx: &mut SessionContext<'_>, _args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn run(cx: &mut SessionContext<'_>, _args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    require_cluster(cx)?;
     container::help("cluster", reply);
     Ok(())
 }

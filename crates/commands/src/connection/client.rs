@@ -58,7 +58,7 @@ fn is_normal(name: &[u8]) -> Result<bool, Error> {
     match name.to_ascii_lowercase().as_slice() {
         b"normal" => Ok(true),
         b"master" | b"slave" | b"replica" | b"pubsub" => Ok(false),
-        _ => Err(Error::UnknownClientType { name: String::from_utf8_lossy(name).into_owned() }),
+        _ => Err(Error::UnknownClientType { name: typed(name) }),
     }
 }
 

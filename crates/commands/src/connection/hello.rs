@@ -99,8 +99,7 @@ impl<'a> Hello<'a> {
                 hello.name = Some(name);
                 at += 2;
             } else {
-                let option = String::from_utf8_lossy(option).into_owned();
-                return Err(Error::HelloOption { option });
+                return Err(Error::HelloOption { option: typed(option) });
             }
         }
         Ok(hello)

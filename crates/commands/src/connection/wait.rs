@@ -6,6 +6,8 @@
 //! (integer) 0
 //! > WAIT 0 -1
 //! (error) ERR timeout is negative
+//! > WAIT 0 9223372036854775807
+//! (error) ERR timeout is out of range
 
 use crate::prelude::*;
 
@@ -20,11 +22,12 @@ pub(crate) const SPEC: Spec = Spec {
     run: Run::Session(run),
 };
 
-fn run(_cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     parse_integer(args.at(1)).ok_or(Error::NotAnInteger)?;
     let timeout = parse_integer(args.at(2)).ok_or(Error::TimeoutNotAnInteger)?;
-    if timeout < 0 {
-        return Err(Error::NegativeTimeout);
+    let timeout = u64::try_from(timeout).map_err(|_| Error::NegativeTimeout)?;
+    if timeout > i64::MAX as u64 - cx.now_micros / 1000 {
+        return Err(Error::TimeoutOutOfRange);
     }
     reply.integer(0);
     Ok(())

@@ -87,8 +87,7 @@ impl Condition {
                 b"gt" => &mut condition.gt,
                 b"lt" => &mut condition.lt,
                 _ => {
-                    let option = String::from_utf8_lossy(option).into_owned();
-                    return Err(Error::UnsupportedOption { option });
+                    return Err(Error::UnsupportedOption { option: typed(option) });
                 }
             };
             *flag = true;

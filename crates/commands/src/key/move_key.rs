@@ -26,7 +26,7 @@ pub(crate) const SPEC: Spec = Spec {
     group: Group::Generic,
     arity: Arity::Exactly(3),
     keys: Keys::At(1),
-    flags: Flags::WRITE.and(Flags::FAST).and(Flags::KEYSPACE).and(Flags::ACCESS).and(Flags::DELETE),
+    flags: Flags::WRITE.and(Flags::FAST).and(Flags::KEYSPACE).and(Flags::ACCESS).and(Flags::UPDATE),
     run: Run::Keys(run),
 };
 

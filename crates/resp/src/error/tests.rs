@@ -49,6 +49,7 @@ fn every_error_has_its_exact_text() {
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
         ),
         (Error::TimeoutNotAnInteger, "ERR timeout is not an integer or out of range"),
+        (Error::TimeoutOutOfRange, "ERR timeout is out of range"),
         (Error::NegativeTimeout, "ERR timeout is negative"),
         (Error::InvalidCursor, "ERR invalid cursor"),
         (
@@ -86,8 +87,8 @@ fn every_error_has_its_exact_text() {
             "ERR Client names cannot contain spaces, newlines or special characters.",
         ),
         (
-            Error::InvalidClientInfo { attribute: "lib-name" },
-            "ERR lib-name cannot contain spaces, newlines or special characters.",
+            Error::InvalidClientInfo { attribute: text("LIB-name") },
+            "ERR LIB-name cannot contain spaces, newlines or special characters.",
         ),
         (Error::InvalidClientId, "ERR Invalid client ID"),
         (Error::ClientIdNotPositive, "ERR client-id should be greater than 0"),
@@ -95,6 +96,10 @@ fn every_error_has_its_exact_text() {
         (Error::MaxAgeNotPositive, "ERR maxage should be greater than 0"),
         (Error::NoSuchClient, "ERR No such client"),
         (Error::NoSuchUser { name: text("foo") }, "ERR No such user 'foo'"),
+        (
+            Error::SubcommandArguments { command: "client", subcommand: text("Unblock") },
+            "ERR unknown subcommand or wrong number of arguments for 'Unblock'. Try CLIENT HELP.",
+        ),
         (Error::UnblockReason, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
         (Error::InvalidCommand, "ERR Invalid command specified"),
         (Error::NoKeyArguments, "ERR The command has no key arguments"),

@@ -32,6 +32,11 @@ impl fmt::Display for Error {
                 let problem = "cannot contain spaces, newlines or special characters.";
                 write!(f, "ERR {attribute} {problem}")
             }
+            Self::SubcommandArguments { command, subcommand } => {
+                let problem = "ERR unknown subcommand or wrong number of arguments for";
+                quote(f, problem, subcommand, ". Try ")?;
+                write!(f, "{} HELP.", command.to_ascii_uppercase())
+            }
             Self::UnknownClientType { name } => quote(f, "ERR Unknown client type", name, ""),
             Self::NoSuchUser { name } => quote(f, "ERR No such user", name, ""),
             Self::UnrecognizedOption { option } => quote(f, "ERR Unrecognized option", option, ""),
@@ -81,6 +86,7 @@ impl Error {
             Self::SameObject => "ERR source and destination objects are the same",
             Self::NoLfuPolicy => NO_LFU_POLICY,
             Self::TimeoutNotAnInteger => "ERR timeout is not an integer or out of range",
+            Self::TimeoutOutOfRange => "ERR timeout is out of range",
             Self::NegativeTimeout => "ERR timeout is negative",
             Self::InvalidCursor => "ERR invalid cursor",
             Self::UnsupportedProtocol => "NOPROTO unsupported protocol version",
@@ -115,6 +121,7 @@ impl Error {
             | Self::ClusterDown { .. }
             | Self::Indeterminate { .. }
             | Self::InvalidClientInfo { .. }
+            | Self::SubcommandArguments { .. }
             | Self::UnknownClientType { .. }
             | Self::NoSuchUser { .. }
             | Self::UnrecognizedOption { .. }

@@ -88,11 +88,7 @@ impl<'a> Filter<'a> {
                 b"maxage" => filter.age_seconds_min = Some(age(value)?),
                 b"type" => filter.nobody |= !is_normal(value)?,
                 b"user" if value == b"default" => {}
-                b"user" => {
-                    return Err(Error::NoSuchUser {
-                        name: String::from_utf8_lossy(value).into_owned(),
-                    });
-                }
+                b"user" => return Err(Error::NoSuchUser { name: typed(value) }),
                 b"skipme" => filter.spare_own = yes_or_no(value)?,
                 _ => return Err(Error::Syntax),
             }

@@ -5,7 +5,7 @@
 //! > CLIENT SETINFO LIB-NAME redis-py
 //! OK
 //! > CLIENT SETINFO LIB-NAME "redis py"
-//! (error) ERR lib-name cannot contain spaces, newlines or special characters.
+//! (error) ERR LIB-NAME cannot contain spaces, newlines or special characters.
 //! > CLIENT SETINFO LIB-COLOR blue
 //! (error) ERR Unrecognized option 'LIB-COLOR'
 
@@ -25,16 +25,13 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let (option, value) = (args.at(2), args.at(3));
-    let (attribute, field) = if option.eq_ignore_ascii_case(b"lib-name") {
-        ("lib-name", &mut cx.session.lib_name)
-    } else if option.eq_ignore_ascii_case(b"lib-ver") {
-        ("lib-ver", &mut cx.session.lib_version)
-    } else {
-        let option = String::from_utf8_lossy(option).into_owned();
-        return Err(Error::UnrecognizedOption { option });
+    let field = match option.to_ascii_lowercase().as_slice() {
+        b"lib-name" => &mut cx.session.lib_name,
+        b"lib-ver" => &mut cx.session.lib_version,
+        _ => return Err(Error::UnrecognizedOption { option: typed(option) }),
     };
     if !is_attribute(value) {
-        return Err(Error::InvalidClientInfo { attribute });
+        return Err(Error::InvalidClientInfo { attribute: typed(option) });
     }
     *field = value.to_vec();
     reply.ok();

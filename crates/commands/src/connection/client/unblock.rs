@@ -22,11 +22,15 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(_cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if let Some(reason) = args.get(3) {
-        let known = [&b"timeout"[..], b"error"];
-        if args.len() > 4 || !known.iter().any(|known| reason.eq_ignore_ascii_case(known)) {
-            return Err(Error::UnblockReason);
-        }
+    if args.len() > 4 {
+        let subcommand = typed(args.at(1));
+        return Err(Error::SubcommandArguments { command: "client", subcommand });
+    }
+    let known = |reason: &[u8]| {
+        reason.eq_ignore_ascii_case(b"timeout") || reason.eq_ignore_ascii_case(b"error")
+    };
+    if args.get(3).is_some_and(|reason| !known(reason)) {
+        return Err(Error::UnblockReason);
     }
     parse_integer(args.at(2)).ok_or(Error::NotAnInteger)?;
     reply.integer(0);

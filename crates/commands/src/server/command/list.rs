@@ -6,6 +6,7 @@
 //! 1) "set"
 //! 2) "setex"
 //! 3) "setnx"
+//! 4) "setrange"
 
 use super::COMMAND_FLAGS;
 use crate::glob::Glob;

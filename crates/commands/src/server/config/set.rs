@@ -35,14 +35,16 @@ fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Ou
     let mut named: Vec<&str> = Vec::new();
     let mut changes: Vec<(&str, &[u8])> = Vec::new();
     for position in (2..args.len()).step_by(2) {
-        let (typed, value) = (args.at(position), args.at(position + 1));
-        let text = || String::from_utf8_lossy(typed).into_owned();
-        let known = |(name, _): &&(&str, &str)| name.as_bytes().eq_ignore_ascii_case(typed);
+        let (word, value) = (args.at(position), args.at(position + 1));
+        let known = |(name, _): &&(&str, &str)| name.as_bytes().eq_ignore_ascii_case(word);
         let Some(&(name, old)) = settings.iter().find(known) else {
-            return Err(Error::UnknownSetting { name: text() });
+            return Err(Error::UnknownSetting { name: typed(word) });
         };
         if named.contains(&name) {
-            return Err(Error::ConfigSet { name: text(), reason: "duplicate parameter".into() });
+            return Err(Error::ConfigSet {
+                name: typed(word),
+                reason: "duplicate parameter".into(),
+            });
         }
         named.push(name);
         if old.as_bytes() != value {
