@@ -63,7 +63,9 @@ class Rules:
     def details(self):
         yield f"{self.equal} replies are equal to the byte"
         for rule, count in zip(self.rules, self.used):
-            yield f"{count} explained: {rule.why}"
+            if count:
+                yield f"{count} explained: {rule.why}"
+        yield f"{self.used.count(0)} rules had nothing to explain"
 
 
 class Rule:

@@ -25,6 +25,7 @@ mod gather;
 mod glob;
 mod lines;
 mod prelude;
+mod scan;
 mod server;
 mod session;
 mod spec;
@@ -35,6 +36,7 @@ pub use expiry::Expiry;
 pub use flags::Flags;
 pub use gather::Gather;
 pub use glob::Glob;
+pub use scan::{Scan, ScanCursor, write_scan};
 pub use server::{
     ClientSnapshot, ClusterMember, ClusterTopology, CommandStat, DatabaseStat, Mode, Server,
     ServerInfo,

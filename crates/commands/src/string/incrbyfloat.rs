@@ -11,7 +11,7 @@
 //! > INCRBYFLOAT price -5
 //! "5.6"
 //! > INCRBYFLOAT price 5.0e3
-//! "5005.6"
+//! "5005.60000000000000009"
 //! > INCRBYFLOAT price much
 //! (error) ERR value is not a valid float
 //! > INCRBYFLOAT price inf
