@@ -137,6 +137,7 @@ impl Keys {
         let first = match self {
             Self::None => return None,
             Self::At(position) => position as usize,
+            Self::Two(..) => 1,
             Self::Every { first, .. } => first as usize,
         };
         (first < args_len).then_some(first)
