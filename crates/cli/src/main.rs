@@ -4,6 +4,7 @@ mod admin;
 mod args;
 mod config;
 mod failure;
+mod heap;
 mod logs;
 mod output;
 mod report;
@@ -13,20 +14,16 @@ mod verb;
 use std::future::Future;
 use std::process::ExitCode;
 
-use annulet_store::heap::Heap;
 use clap::Parser;
-use tikv_jemallocator::Jemalloc;
 
 use args::{Cli, Verb};
 use failure::{Failure, Outcome};
-
-#[global_allocator]
-static ALLOCATOR: Heap<Jemalloc> = Heap::new(Jemalloc);
 
 /// Threads for control work (heartbeats, hand-off control); clients are served by workers of their own.
 const CONTROL_THREADS: usize = 2;
 
 fn main() -> ExitCode {
+    annulet_net::process::ask_allocator(heap::stats);
     let cli = Cli::parse();
     match logs::start(&cli.log_level).and_then(|()| run(cli.verb)) {
         Ok(()) => ExitCode::SUCCESS,

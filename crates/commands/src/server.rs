@@ -168,8 +168,16 @@ pub struct ServerInfo {
     /// Connections that wait for a slot that is being handed over.
     pub blocked_clients: u64,
 
-    /// Bytes of the entries kept.
+    /// What the program has allocated, in bytes.
     pub used_memory_bytes: u64,
+    /// What entries and their tables take of it, in bytes.
+    pub dataset_bytes: u64,
+    /// Name and version of the allocator.
+    pub allocator_name: String,
+    /// The pages in which allocations lie, in bytes.
+    pub allocator_active_bytes: u64,
+    /// All pages that the allocator holds, in bytes.
+    pub allocator_resident_bytes: u64,
     /// Resident memory of the process, in bytes.
     pub resident_bytes: u64,
     /// The most `used_memory_bytes` has been.

@@ -95,7 +95,7 @@ fn measure(node: &Node) {
     let (keys, bytes) = node.served();
     node.stats.keys.store(keys, Relaxed);
     node.stats.used_bytes.store(bytes, Relaxed);
-    node.stats.used_bytes_peak.fetch_max(bytes, Relaxed);
+    node.stats.used_bytes_peak.fetch_max(node.allocator().allocated_bytes, Relaxed);
 }
 
 /// Gives memory back to the system after slots have been handed over, when no more are on their way.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use annulet_cluster::message::{Attempt, ClusterId, Config as Topology, ToNameNode};
 use annulet_cluster::slot::{Effect, Event, Slot as SlotRole};
 use annulet_cluster::view::{Unusable, View};
+use annulet_net::process::{self, AllocatorStats};
 use annulet_net::{clock, random};
 use annulet_ring::{Incarnation, NodeRef, Slot};
 use annulet_store::{Detached, Keyspace};
@@ -235,6 +236,19 @@ impl Node {
             }
         }
         keys_and_bytes
+    }
+
+    /// What the allocator of the process says of itself. When it cannot be asked, what is served stands for all.
+    pub(crate) fn allocator(&self) -> AllocatorStats {
+        process::allocator().unwrap_or_else(|| {
+            let (resident_bytes, (_, served)) = (process::resident_bytes(), self.served());
+            AllocatorStats {
+                name: "unknown".to_owned(),
+                allocated_bytes: served,
+                active_bytes: resident_bytes,
+                resident_bytes,
+            }
+        })
     }
 
     /// Slots that this node serves or is in doubt about, by the view.

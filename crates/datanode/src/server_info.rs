@@ -28,8 +28,8 @@ impl Server for ServerView<'_> {
     fn info(&self) -> ServerInfo {
         let (node, stats) = (self.node, &self.node.stats);
         let (cpu_user_seconds, cpu_system_seconds) = process::cpu_seconds();
-        let (_, used_memory_bytes) = node.served();
         let tally = stats.tally();
+        let allocator = node.allocator();
         let server_time_micros = clock::unix_micros();
         let executable = std::env::current_exe().map(|path| path.display().to_string());
         ServerInfo {
@@ -49,8 +49,12 @@ impl Server for ServerView<'_> {
                 as u64,
             clients_max: node.config.clients_max as u64,
             blocked_clients: get(&stats.waiting),
-            used_memory_bytes,
-            peak_memory_bytes: get(&stats.used_bytes_peak).max(used_memory_bytes),
+            used_memory_bytes: allocator.allocated_bytes,
+            dataset_bytes: node.served().1,
+            peak_memory_bytes: get(&stats.used_bytes_peak).max(allocator.allocated_bytes),
+            allocator_name: allocator.name,
+            allocator_active_bytes: allocator.active_bytes,
+            allocator_resident_bytes: allocator.resident_bytes,
             resident_bytes: process::resident_bytes(),
             system_memory_bytes: process::system_memory_bytes(),
             memory_policy: "noeviction".to_owned(),

@@ -1,4 +1,50 @@
-//! What the operating system says of this process and machine, for INFO.
+//! What the operating system and the allocator say of this process and machine, for INFO.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::clock;
+
+/// The allocator is not asked again before so long: it must add up what all threads have.
+const ALLOCATOR_INTERVAL_MS: u64 = 1000;
+
+/// What the allocator of the process says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllocatorStats {
+    /// Name and version: `jemalloc-5.3.1`.
+    pub name: String,
+    /// What the program has, in bytes.
+    pub allocated_bytes: u64,
+    /// The pages that this lies in, in bytes.
+    pub active_bytes: u64,
+    /// These, what the allocator needs itself, and pages that it has not given back yet, in bytes.
+    pub resident_bytes: u64,
+}
+
+type Ask = fn() -> Option<AllocatorStats>;
+
+static ASK: OnceLock<Ask> = OnceLock::new();
+/// When the allocator was asked last, and what it said.
+static ANSWER: Mutex<Option<(u64, AllocatorStats)>> = Mutex::new(None);
+
+/// Says how the allocator is asked. The binary chooses the allocator, so it alone knows; the first call counts.
+pub fn ask_allocator(ask: Ask) {
+    ASK.get_or_init(|| ask);
+}
+
+/// What the allocator says of itself, a second old at most; `None` when nobody knows how to ask it.
+pub fn allocator() -> Option<AllocatorStats> {
+    let ask = ASK.get()?;
+    let now = clock::boot_millis();
+    let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*answer {
+        Some((at, stats)) if now.saturating_sub(*at) < ALLOCATOR_INTERVAL_MS => Some(stats.clone()),
+        _ => {
+            let stats = ask()?;
+            *answer = Some((now, stats.clone()));
+            Some(stats)
+        }
+    }
+}
 
 /// Resident memory of the process in bytes; 0 when the system does not tell.
 pub fn resident_bytes() -> u64 {
@@ -42,7 +88,25 @@ fn kibibytes(file: &str, field: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+
+    #[test]
+    fn the_allocator_is_asked_once_a_second_at_most() {
+        static ASKED: AtomicU64 = AtomicU64::new(0);
+        assert_eq!(allocator(), None, "nobody knows how");
+        ask_allocator(|| {
+            let allocated_bytes = ASKED.fetch_add(1, Ordering::Relaxed);
+            Some(AllocatorStats { allocated_bytes, ..AllocatorStats::default() })
+        });
+        let (started, mut last) = (clock::boot_millis(), 0);
+        for _ in 0..1000 {
+            last = allocator().map_or(0, |stats| stats.allocated_bytes);
+        }
+        let seconds = (clock::boot_millis() - started) / ALLOCATOR_INTERVAL_MS;
+        assert!(last <= seconds + 1, "asked {last} times in {seconds} s");
+    }
 
     #[test]
     fn the_process_takes_some_memory_and_the_machine_has_more() {

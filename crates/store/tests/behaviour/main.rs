@@ -8,6 +8,7 @@ mod expiry;
 mod handoff;
 mod handoff_property;
 mod slots;
+mod threads;
 
 use std::collections::BTreeMap;
 

@@ -80,7 +80,9 @@ fn memory(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
         info.resident_bytes,
         info.peak_memory_bytes.max(info.used_memory_bytes),
     );
+    let (active, held) = (info.allocator_active_bytes, info.allocator_resident_bytes);
     let ratio = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+    let excess = |part: u64, whole: u64| i128::from(part) - i128::from(whole);
     lines.line("used_memory", used);
     lines.line("used_memory_human", human(used));
     lines.line("used_memory_rss", resident);
@@ -88,11 +90,14 @@ fn memory(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
     lines.line("used_memory_peak", peak);
     lines.line("used_memory_peak_human", human(peak));
     lines.line("used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
-    lines.same(&["used_memory_overhead", "used_memory_startup"], 0);
-    lines.line("used_memory_dataset", used);
-    lines.line("used_memory_dataset_perc", "100.00%");
+    lines.line("used_memory_overhead", used.saturating_sub(info.dataset_bytes));
+    lines.line("used_memory_startup", 0);
+    lines.line("used_memory_dataset", info.dataset_bytes);
+    let dataset_percent = 100.0 * ratio(info.dataset_bytes, used);
+    lines.line("used_memory_dataset_perc", format_args!("{dataset_percent:.2}%"));
     lines.line("allocator_allocated", used);
-    lines.same(&["allocator_active", "allocator_resident"], resident);
+    lines.line("allocator_active", active);
+    lines.line("allocator_resident", held);
     lines.line("total_system_memory", info.system_memory_bytes);
     lines.line("total_system_memory_human", human(info.system_memory_bytes));
     let scripting = [
@@ -107,9 +112,16 @@ fn memory(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
     lines.line("maxmemory", info.memory_bytes_max);
     lines.line("maxmemory_human", human(info.memory_bytes_max));
     lines.line("maxmemory_policy", &info.memory_policy);
-    lines.same(&["allocator_frag_ratio", "allocator_rss_ratio"], "1.00");
-    lines.line("mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
-    lines.line("mem_fragmentation_bytes", i128::from(resident) - i128::from(used));
+    let waste = [
+        ("allocator_frag", active, used),
+        ("allocator_rss", held, active),
+        ("rss_overhead", resident, held),
+        ("mem_fragmentation", resident, used),
+    ];
+    for (name, part, whole) in waste {
+        lines.line(&format!("{name}_ratio"), format_args!("{:.2}", ratio(part, whole)));
+        lines.line(&format!("{name}_bytes"), excess(part, whole));
+    }
     let absent = [
         "mem_not_counted_for_evict",
         "mem_replication_backlog",
@@ -119,7 +131,7 @@ fn memory(info: &ServerInfo, _mode: Mode, lines: &mut Lines) {
         "mem_aof_buffer",
     ];
     lines.same(&absent, 0);
-    lines.line("mem_allocator", "jemalloc");
+    lines.line("mem_allocator", &info.allocator_name);
     lines.same(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
 }
 
