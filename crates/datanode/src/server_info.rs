@@ -155,11 +155,11 @@ impl Server for ServerView<'_> {
             let slots: SlotSet =
                 Slot::all().filter(|&slot| view.owner(slot) == Some(&member.node)).collect();
             let epoch = slots.iter().map(|slot| view.epoch(slot).0).max().unwrap_or_default();
-            let host = member.addresses.cluster.rsplit_once(':').map_or("", |(host, _)| host);
+            let (host, port_of_clients) = host_and_port(&member.addresses.cluster);
             ClusterMember {
                 node_id: cluster_node_id(&member.node),
                 host: host.to_owned(),
-                port: port(&member.addresses.cluster),
+                port: port_of_clients,
                 peer_port: port(&member.addresses.peer),
                 slots,
                 epoch,
@@ -245,5 +245,23 @@ fn cluster_node_id(node: &NodeRef) -> String {
 }
 
 fn port(address: &str) -> u16 {
-    address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+    host_and_port(address).1
+}
+
+/// The parts of an address as cluster clients are told them: an IPv6 host has no brackets there.
+pub(crate) fn host_and_port(address: &str) -> (&str, u16) {
+    let (host, port) = address.rsplit_once(':').unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (bare.unwrap_or(host), port.parse().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cluster_clients_are_told_an_ipv6_host_without_brackets() {
+        assert_eq!(host_and_port("[fd00::7]:7101"), ("fd00::7", 7101));
+        assert_eq!(host_and_port("cache-a.example:7101"), ("cache-a.example", 7101));
+    }
 }
