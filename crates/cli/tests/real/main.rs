@@ -6,7 +6,10 @@
 mod support;
 
 mod admin;
+mod announce;
 mod any_node;
+mod client_library;
+mod cluster_clients;
 mod crash;
 mod dev;
 mod drain_port;
