@@ -1,3 +1,5 @@
+//! What follows from what in the settings, and what is refused.
+
 use super::*;
 
 fn resolved(change: impl FnOnce(&mut Config)) -> Resolved {
