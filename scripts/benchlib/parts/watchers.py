@@ -3,7 +3,7 @@ import json
 import time
 
 from ..machine import allow_open_files
-from ..processes import Failed
+from ..processes import Failed, cpu_seconds
 from ..report import Column
 
 NAME = "watchers"
@@ -12,11 +12,12 @@ TEXT = """A cluster of a NameNode and two DataNodes, each a process; watchers su
 of its own. Then a node joins and leaves again. Delay counts from the moment at which a change is on the NameNode's
 disk to the moment at which a watcher has read it. `last watcher` is how long the slowest of them had to wait, for the
 median change; `worst` is the slowest watcher of the slowest change. All watchers live in one process, whose own
-slowness counts. A watcher that is far behind is told the whole topology instead of each change: `documents`."""
+slowness counts; the last two columns are the processor time of the NameNode and of that process per change. A watcher that is far behind is told the whole topology instead of each change: `documents`."""
 COLUMNS = (Column("watchers", "watchers", "{:,.0f}"), Column("changes", "changes", "{:,.0f}"),
            Column("p50_ms", "p50, ms", "{:.2f}"), Column("p99_ms", "p99, ms", "{:.1f}"),
            Column("last_p50_ms", "last watcher, ms", "{:.1f}"), Column("max_ms", "worst, ms", "{:.1f}"),
-           Column("documents", "documents", "{:,.0f}"), Column("seconds", "change, s", "{:.2f}"))
+           Column("documents", "documents", "{:,.0f}"), Column("seconds", "change, s", "{:.2f}"),
+           Column("namenode_cpu_ms", "NameNode CPU, ms", "{:.2f}"), Column("watchers_cpu_ms", "watchers CPU, ms", "{:.2f}"))
 RATIO = ("max_ms", "")
 
 SLOW = """Some watcher heard of a change later than {} ms after its commit."""
@@ -50,15 +51,20 @@ def measure(bench, cluster, count, change):
     argv = [bench.programs.watchers(), "--namenode", cluster.namenode, "--watchers", count, "--seconds", LISTEN_S]
     watchers = bench.processes.start(argv, bench.cores.load)
     wait_until_ready(watchers)
-    began = time.monotonic()
+    namenode = cluster.processes[0]
+    began, cpu_before = time.monotonic(), [cpu_seconds(process) for process in (namenode, watchers)]
     change(bench, cluster)
     seconds = time.monotonic() - began
+    # Both have done their part when the cluster has been settled for a moment.
+    time.sleep(1)
+    cpu = [cpu_seconds(process) - before for process, before in zip((namenode, watchers), cpu_before)]
     watchers.wait(READY_S)
     heard = json.loads(watchers.said.read_text().splitlines()[-1])
     bench.processes.stop(watchers)
     if heard["never"] or not heard["changes"]:
         raise Failed(f"not every watcher heard of every change: {heard}")
     return {"watchers": count, "changes": heard["changes"], "documents": heard["documents"], "seconds": seconds,
+            "namenode_cpu_ms": cpu[0] * 1000 / heard["changes"], "watchers_cpu_ms": cpu[1] * 1000 / heard["changes"],
             **{f"{name}_ms": heard[f"{name}_us"] / 1000 for name in ("p50", "p99", "last_p50", "max")}}
 
 
