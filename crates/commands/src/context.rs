@@ -27,6 +27,8 @@ pub struct SlotContext<'a> {
     pub now: UnixMillis,
     /// The client's database.
     pub db: Db,
+    /// Random bits, the same for some or all slots.
+    pub random: u64,
     /// The slot, locked by the caller.
     pub entries: Entries<'a>,
 }
@@ -94,9 +96,10 @@ impl<'a> Context<'a> {
         self.entry(key).map(|entry| entry.expires_at().into())
     }
 
-    /// For how many seconds the key was not used, if it exists. The store does not keep that yet, so it is 0.
-    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u64> {
-        self.entry(key).map(|_| 0)
+    /// For how many seconds the key was not used, if it exists. Asking is no use.
+    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        Some(self.locked[index].peek(now, db, key)?.idle(now))
     }
 
     /// Value and deadline of a key of any type, to be put elsewhere.

@@ -140,7 +140,7 @@ fn decimal(negative: bool, text: &[u8]) -> Option<Extended> {
     }
     let power = exponent.saturating_sub(scale);
     let magnitude = power.saturating_add(digits.len() as i64);
-    if magnitude > DECIMAL_DIGITS_MAX || magnitude < -DECIMAL_ZEROS_MAX {
+    if !(-DECIMAL_ZEROS_MAX..=DECIMAL_DIGITS_MAX).contains(&magnitude) {
         return None;
     }
     // Not beyond some thousands, as the text is short.

@@ -7,7 +7,7 @@ use crate::spec::Spec;
 use crate::{cluster, connection, key, server, string};
 
 /// Every command. That it is sorted and names nothing twice is checked when it is compiled.
-pub static TABLE: [&Spec; 101] = [
+pub static TABLE: [&Spec; 103] = [
     &string::append::SPEC,
     &cluster::asking::SPEC,
     &connection::client::SPEC,
@@ -91,11 +91,13 @@ pub static TABLE: [&Spec; 101] = [
     &string::psetex::SPEC,
     &key::pttl::SPEC,
     &connection::quit::SPEC,
+    &key::randomkey::SPEC,
     &cluster::readonly::SPEC,
     &cluster::readwrite::SPEC,
     &key::rename::SPEC,
     &key::renamenx::SPEC,
     &connection::reset::SPEC,
+    &key::scan::SPEC,
     &connection::select::SPEC,
     &string::set::SPEC,
     &string::setex::SPEC,
