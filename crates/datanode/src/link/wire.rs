@@ -226,7 +226,7 @@ pub(crate) struct Table<'a>(&'a [u8]);
 impl<'a> Table<'a> {
     /// The table of a frame `RES`.
     pub(crate) fn decode(args: Args<'a>) -> Option<(u64, Self)> {
-        (args.len() == 3 && args.at(2).len() % CELL_BYTES == 0).then_some(())?;
+        (args.len() == 3 && args.at(2).len().is_multiple_of(CELL_BYTES)).then_some(())?;
         Some((number(args.at(1))?, Self(args.at(2))))
     }
 

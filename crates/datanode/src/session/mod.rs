@@ -96,7 +96,11 @@ struct Connection {
 impl Connection {
     async fn run(mut self) {
         // The registry wakes this task, whatever it waits for, when the connection is to end.
-        std::future::poll_fn(|cx| Poll::Ready(self.record.wake_with(cx.waker()))).await;
+        std::future::poll_fn(|cx| {
+            self.record.wake_with(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
         loop {
             // From here to the next wait nothing else runs on this thread, and the worker's buffers are this connection's.
             let worker = Rc::clone(&self.shared.worker);

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_the_next_cursor_and_the_keys() {
-        assert_eq!(written(&scanned(0, "k").to_end()), "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n");
+        assert_eq!(written(&scanned(0, "k").ended()), "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n");
         assert_eq!(
             written(&Scanned::at(Slot::new(1).map(ScanCursor::at))),
             "*2\r\n$12\r\n549755813888\r\n*0\r\n"
@@ -106,7 +106,7 @@ mod tests {
     }
 
     impl Scanned {
-        fn to_end(mut self) -> Self {
+        fn ended(mut self) -> Self {
             self.next = None;
             self
         }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        for part in [scanned(7, "k"), scanned(7, "").to_end()] {
+        for part in [scanned(7, "k"), scanned(7, "").ended()] {
             let mut bytes = Vec::new();
             part.encode(&mut bytes);
             let decoded = Scanned::decode(&bytes).unwrap();
@@ -128,7 +128,7 @@ mod tests {
     fn a_scan_goes_on_where_another_node_has_come_and_never_back() {
         let mut call = scanned(7, "a");
         assert!(!call.advance(&scanned(6, "x")));
-        assert!(call.advance(&scanned(9, "b")) && call.advance(&scanned(9, "c").to_end()));
+        assert!(call.advance(&scanned(9, "b")) && call.advance(&scanned(9, "c").ended()));
         assert_eq!((call.next, call.gather.items_len(), call.gather.count), (None, 3, 9));
     }
 
