@@ -7,6 +7,7 @@ mod support;
 
 mod admin;
 mod any_node;
+mod connections;
 mod crash;
 mod dev;
 mod drain_port;
@@ -20,4 +21,5 @@ mod moves;
 mod namenode_away;
 mod order;
 mod redis_py;
+mod scan;
 mod wrap_around;
