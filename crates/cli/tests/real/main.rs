@@ -12,6 +12,7 @@ mod crash;
 mod dev;
 mod drain_port;
 mod errors;
+mod hostile;
 mod identity;
 mod input;
 mod join;

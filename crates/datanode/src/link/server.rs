@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use annulet_commands::{Scan, Scanned};
+use annulet_commands::{Run, Scan, Scanned};
 use annulet_net::clock;
 use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
 use annulet_ring::SlotSet;
@@ -227,6 +227,8 @@ fn take_request(
             let GatherRequest { id, db, slots, request } = GatherRequest::decode(args)?;
             let request = parse_one(request)?;
             let spec = annulet_commands::resolve(request.as_args()).ok()?;
+            let Run::Slots { check, .. } = spec.run else { return None };
+            check(request.as_args()).ok()?;
             let node = Arc::clone(node);
             spawn(later, async move |later| {
                 let answer = |part: gathered::Gathered, last| {
@@ -245,7 +247,8 @@ fn take_request(
         b"SCAN" => {
             let ScanRequest { id, db, request } = ScanRequest::decode(args)?;
             let request = parse_one(request)?;
-            annulet_commands::resolve(request.as_args()).ok()?;
+            let spec = annulet_commands::resolve(request.as_args()).ok()?;
+            let Run::Scan = spec.run else { return None };
             Scan::parse(request.as_args()).ok()?;
             let node = Arc::clone(node);
             spawn(later, async move |later| {
