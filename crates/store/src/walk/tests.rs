@@ -1,3 +1,5 @@
+//! A walk through tables of every size and history, and random draws.
+
 use std::collections::HashMap;
 
 use annulet_ring::Slot;
