@@ -128,7 +128,6 @@ mod tests {
         assert_eq!(parsed("SCAN 18446744073709551615"), Ok((None, 10)));
         let refused = [
             ("SCAN x FOO", "ERR invalid cursor"),
-            ("SCAN -1", "ERR invalid cursor"),
             ("SCAN 18446744073709551616", "ERR invalid cursor"),
             ("SCAN 0 COUNT x FOO", "ERR value is not an integer or out of range"),
             ("SCAN 0 COUNT 0", "ERR syntax error"),

@@ -49,16 +49,24 @@ impl ScanCursor {
     }
 }
 
-/// A number as C reads it: leading zeros and a plus are nothing special.
+/// A number as C's `strtoul` reads it, which is what Redis lets a cursor be: it ends with a zero byte, may have a sign, and
+/// no digits at all are a zero.
 pub(super) fn number(word: &[u8]) -> Option<u64> {
-    let digits = word.strip_prefix(b"+").unwrap_or(word);
+    let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
+    let (digits, is_negative) = match word {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (digits, true),
+        [b'+', digits @ ..] => (digits, false),
+        digits => (digits, false),
+    };
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0_u64, |number, byte| {
+    let number = digits.iter().try_fold(0_u64, |number, byte| {
         let digit = char::from(*byte).to_digit(10)?;
         number.checked_mul(10)?.checked_add(u64::from(digit))
-    })
+    })?;
+    Some(if is_negative { number.wrapping_neg() } else { number })
 }
 
 #[cfg(test)]
@@ -79,6 +87,27 @@ mod tests {
         }
         assert_eq!(ScanCursor::decode(1 << 53), None);
         assert_eq!(ScanCursor::decode(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_c_reads_numbers() {
+        let read = [
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("+017", Some(17)),
+            ("-1", Some(u64::MAX)),
+            ("12\0x", Some(12)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-", None),
+            ("+-1", None),
+            (" 1", None),
+            ("1 ", None),
+            ("0x10", None),
+        ];
+        for (word, expected) in read {
+            assert_eq!(number(word.as_bytes()), expected, "{word:?}");
+        }
     }
 
     #[test]
