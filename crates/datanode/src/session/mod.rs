@@ -188,7 +188,10 @@ impl Connection {
                 self.tally.writes += 1;
                 self.tally.output_bytes += written as u64;
             }
-            if !more {
+            // What a held request waited for may have ended at once, and then nothing else would wake this task.
+            let released = self.blocked && self.shared.is_idle();
+            self.blocked &= !released;
+            if !more && !released {
                 return Ok(false);
             }
         }
