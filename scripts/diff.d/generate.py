@@ -51,8 +51,13 @@ PEXPIRE key millis [NX | XX | GT | LT]
 PEXPIREAT key when [NX | XX | GT | LT]
 PEXPIRETIME key
 PTTL key
+RANDOMKEY
 RENAME tagged tagged
 RENAMENX tagged tagged
+SCAN 0 COUNT 1000000 [MATCH pattern] [TYPE string]
+SCAN 0 MATCH pattern COUNT 1000000
+SCAN 0 TYPE word COUNT 1000000
+SCAN integer [COUNT integer | MATCH pattern | TYPE word | word word]
 TOUCH { key ... }
 TTL key
 TYPE key
@@ -98,6 +103,7 @@ CLUSTER COUNTKEYSINSLOT integer
 CLUSTER GETKEYSINSLOT integer integer
 CLUSTER NODES
 COMMAND COUNT word
+COMMAND DOCS name
 COMMAND GETKEYS word { word ... }
 COMMAND GETKEYS command
 COMMAND GETKEYSANDFLAGS command

@@ -81,9 +81,9 @@ pub(crate) struct DatanodeArgs {
     /// Name of this node in the cluster [default: its announced address]
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// Host that others are told to connect to [default: the host of --listen]
-    #[arg(long, value_name = "HOST")]
-    pub(crate) announce_host: Option<String>,
+    /// Where others reach the client port, when that is not --listen; the other ports follow
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) announce: Option<String>,
     /// Share of the slots relative to other nodes [default: 100]
     #[arg(long, value_name = "N")]
     pub(crate) weight: Option<u32>,

@@ -7,16 +7,22 @@
 //! a client that finds its nodes by them may be given any address. It answers an error to the others.
 
 pub(crate) mod asking;
+pub(crate) mod count_failure_reports;
 pub(crate) mod countkeysinslot;
 pub(crate) mod getkeysinslot;
 pub(crate) mod help;
 pub(crate) mod info;
 pub(crate) mod keyslot;
+pub(crate) mod links;
+pub(crate) mod managed;
 pub(crate) mod myid;
+pub(crate) mod myshardid;
 pub(crate) mod nodes;
 pub(crate) mod readonly;
 pub(crate) mod readwrite;
+pub(crate) mod replicas;
 pub(crate) mod shards;
+pub(crate) mod slaves;
 pub(crate) mod slots;
 
 use crate::container;
@@ -43,4 +49,14 @@ fn require_cluster(cx: &SessionContext<'_>) -> Outcome {
         Mode::Cluster => Ok(()),
         Mode::Standalone => Err(Error::ClusterDisabled),
     }
+}
+
+/// Refuses an id that no member of the cluster has.
+fn check_member(cx: &SessionContext<'_>, id: &[u8]) -> Outcome {
+    let is_known =
+        cx.server.topology().members.iter().any(|member| member.node_id.as_bytes() == id);
+    if is_known {
+        return Ok(());
+    }
+    Err(Error::Other(format!("ERR Unknown node {}", id.escape_ascii())))
 }

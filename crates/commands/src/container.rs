@@ -8,7 +8,7 @@ pub(crate) fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply
     let spec = table::resolve(args)?;
     match spec.run {
         Run::Session(run) => run(cx, args, reply),
-        Run::Keys(_) | Run::Split { .. } | Run::Slots { .. } => {
+        Run::Keys(_) | Run::Split { .. } | Run::Slots { .. } | Run::Scan => {
             Err(Error::Other(format!("ERR '{}' needs its keys", spec.name)))
         }
     }

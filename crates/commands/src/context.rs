@@ -27,6 +27,8 @@ pub struct SlotContext<'a> {
     pub now: UnixMillis,
     /// The client's database.
     pub db: Db,
+    /// Random bits, the same for some or all slots.
+    pub random: u64,
     /// The slot, locked by the caller.
     pub entries: Entries<'a>,
 }
@@ -90,24 +92,30 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether the key exists.
-    pub fn exists(&mut self, key: &[u8]) -> bool {
+    /// Whether the key exists, which from here on counts as used.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
         self.entry(key).is_some()
     }
 
-    /// The name of the key's type.
-    pub fn type_of(&mut self, key: &[u8]) -> Option<&'static str> {
-        self.entry(key).map(|entry| entry.value().type_name())
+    /// Whether the key exists. This and what follows does not count as its use.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// What the key holds.
+    pub fn value(&mut self, key: &[u8]) -> Option<Value<'_>> {
+        self.peek(key).map(EntryRef::value)
     }
 
     /// Until when the key lives, if it exists.
     pub fn expiry(&mut self, key: &[u8]) -> Option<Expiry> {
-        self.entry(key).map(|entry| entry.expires_at().into())
+        self.peek(key).map(|entry| entry.expires_at().into())
     }
 
-    /// For how many seconds the key was not used, if it exists. The store does not keep that yet, so it is 0.
-    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u64> {
-        self.entry(key).map(|_| 0)
+    /// For how many seconds the key was not used, if it exists.
+    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u32> {
+        let now = self.now;
+        self.peek(key).map(|entry| entry.idle(now))
     }
 
     /// Value and deadline of a key of any type, to be put elsewhere.
@@ -170,6 +178,17 @@ impl<'a> Context<'a> {
     fn entry(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let (now, db, index) = (self.now, self.db, self.index(key));
         let entry = self.locked[index].get(now, db, key);
+        match entry {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        entry
+    }
+
+    /// The same, and its idle time goes on.
+    fn peek(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        let entry = self.locked[index].peek(now, db, key);
         match entry {
             Some(_) => self.hits += 1,
             None => self.misses += 1,

@@ -34,6 +34,8 @@ impl Flags {
     pub const ALLOW_BUSY: Self = Self(1 << 11);
     /// May keep its connection waiting.
     pub const BLOCKING: Self = Self(1 << 23);
+    /// Shows keys that the request does not name.
+    pub const ARBITRARY: Self = Self(1 << 24);
 
     /// Replaces a value without looking at the old one.
     pub const OVERWRITE: Self = Self(1 << 12);
@@ -86,6 +88,7 @@ impl Flags {
             (Self::FAST, "fast"),
             (Self::NO_AUTH, "no_auth"),
             (Self::ALLOW_BUSY, "allow_busy"),
+            (Self::ARBITRARY, "touches_arbitrary_keys"),
         ])
     }
 

@@ -25,7 +25,6 @@ mod gather;
 mod glob;
 mod lines;
 mod prelude;
-mod scan;
 mod server;
 mod session;
 mod spec;
@@ -36,7 +35,7 @@ pub use expiry::Expiry;
 pub use flags::Flags;
 pub use gather::Gather;
 pub use glob::Glob;
-pub use scan::{Scan, ScanCursor, write_scan};
+pub use key::scan::{Scan, ScanCursor, Scanned};
 pub use server::{
     ClientSnapshot, ClusterMember, ClusterTopology, CommandStat, DatabaseStat, Mode, Server,
     ServerInfo,

@@ -29,7 +29,7 @@ pub trait Server {
     /// Every client connection of this node.
     fn clients(&self) -> Vec<ClientSnapshot>;
 
-    /// Closes the connections with these ids; replies to them that are not written yet are lost.
+    /// Closes the connections with these ids; they take no more requests, and those under way are still answered.
     fn kill(&self, ids: &[u64]);
 
     /// Names and values that `CONFIG GET` shows, in the order in which it shows them.

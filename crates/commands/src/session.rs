@@ -75,6 +75,11 @@ impl Session {
         self.no_touch = false;
     }
 
+    /// Whether the client wants all replies, whatever else it has asked for before.
+    pub fn wants_every_reply(&self) -> bool {
+        self.replies == Replies::All
+    }
+
     /// Whether the client wants the reply to the request that has just been run, or queued to be run. To be asked once
     /// after every request, whatever became of it.
     pub fn wants_reply(&mut self) -> bool {

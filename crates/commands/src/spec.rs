@@ -59,6 +59,8 @@ pub enum Run {
         /// Writes the reply from what all slots gave.
         finish: fn(&Gather, Args<'_>, &mut Reply<'_>),
     },
+    /// Goes through the slots in ascending order, a part of the way with each call: see [`Scan`](crate::Scan).
+    Scan,
 }
 
 /// How the replies of the parts of a [`Run::Split`] command become one reply.

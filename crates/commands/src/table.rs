@@ -7,7 +7,7 @@ use crate::spec::Spec;
 use crate::{cluster, connection, key, server, string};
 
 /// Every command. That it is sorted and names nothing twice is checked when it is compiled.
-pub static TABLE: [&Spec; 101] = [
+pub static TABLE: [&Spec; 122] = [
     &string::append::SPEC,
     &cluster::asking::SPEC,
     &connection::client::SPEC,
@@ -26,14 +26,33 @@ pub static TABLE: [&Spec; 101] = [
     &connection::client::trackinginfo::SPEC,
     &connection::client::unblock::SPEC,
     &cluster::SPEC,
+    &cluster::managed::ADDSLOTS,
+    &cluster::managed::ADDSLOTSRANGE,
+    &cluster::managed::BUMPEPOCH,
+    &cluster::count_failure_reports::SPEC,
     &cluster::countkeysinslot::SPEC,
+    &cluster::managed::DELSLOTS,
+    &cluster::managed::DELSLOTSRANGE,
+    &cluster::managed::FAILOVER,
+    &cluster::managed::FLUSHSLOTS,
+    &cluster::managed::FORGET,
     &cluster::getkeysinslot::SPEC,
     &cluster::help::SPEC,
     &cluster::info::SPEC,
     &cluster::keyslot::SPEC,
+    &cluster::links::SPEC,
+    &cluster::managed::MEET,
     &cluster::myid::SPEC,
+    &cluster::myshardid::SPEC,
     &cluster::nodes::SPEC,
+    &cluster::replicas::SPEC,
+    &cluster::managed::REPLICATE,
+    &cluster::managed::RESET,
+    &cluster::managed::SAVECONFIG,
+    &cluster::managed::SET_CONFIG_EPOCH,
+    &cluster::managed::SETSLOT,
     &cluster::shards::SPEC,
+    &cluster::slaves::SPEC,
     &cluster::slots::SPEC,
     &server::command::SPEC,
     &server::command::count::SPEC,
@@ -91,11 +110,13 @@ pub static TABLE: [&Spec; 101] = [
     &string::psetex::SPEC,
     &key::pttl::SPEC,
     &connection::quit::SPEC,
+    &key::randomkey::SPEC,
     &cluster::readonly::SPEC,
     &cluster::readwrite::SPEC,
     &key::rename::SPEC,
     &key::renamenx::SPEC,
     &connection::reset::SPEC,
+    &key::scan::SPEC,
     &connection::select::SPEC,
     &string::set::SPEC,
     &string::setex::SPEC,
@@ -178,7 +199,8 @@ struct Listed {
 /// No name is empty.
 const VACANT: Listed = Listed { head: 0, length: 0, row: 0 };
 
-const _: () = assert!(TABLE.len() * 2 <= INDEX_LEN && TABLE.len() <= 256, "the index is too small");
+const _: () = assert!(listed() * 2 <= INDEX_LEN, "the index is too small");
+const _: () = assert!(TABLE.len() <= 256, "a row does not fit a byte");
 const _: () =
     assert!(is_sorted(), "the rows of TABLE are not in order, or a name stands there twice");
 
@@ -222,6 +244,16 @@ const fn build_index() -> [Listed; INDEX_LEN] {
         row += 1;
     }
     index
+}
+
+/// How many names are in the index.
+const fn listed() -> usize {
+    let (mut count, mut row) = (0, 0);
+    while row < TABLE.len() {
+        count += !is_subcommand(TABLE[row].name.as_bytes()) as usize;
+        row += 1;
+    }
+    count
 }
 
 const HEAD_BYTES: usize = size_of::<u64>();

@@ -75,17 +75,24 @@ fn the_slot_of_a_key_is_that_of_its_hash_tag() {
 #[test]
 fn the_port_that_looks_like_one_server_names_the_cluster_ports_and_nothing_else() {
     let mut server = Harness::new();
-    for subcommand in
-        ["INFO", "NODES", "MYID", "KEYSLOT k", "COUNTKEYSINSLOT 1", "GETKEYSINSLOT 1 1"]
-    {
+    for subcommand in [
+        "INFO",
+        "NODES",
+        "MYID",
+        "KEYSLOT k",
+        "COUNTKEYSINSLOT 1",
+        "GETKEYSINSLOT 1 1",
+        "LINKS",
+        "RESET",
+    ] {
         let reply = server.text(&format!("CLUSTER {subcommand}"));
         assert_eq!(reply, "-ERR This instance has cluster support disabled\r\n", "{subcommand}");
     }
     assert!(server.text("CLUSTER SLOTS").starts_with("*3\r\n*3\r\n:0\r\n:99\r\n"));
     assert!(server.text("CLUSTER SHARDS").starts_with("*3\r\n"));
     assert_eq!(
-        server.text("CLUSTER MEET"),
-        "-ERR unknown subcommand 'MEET'. Try CLUSTER HELP.\r\n"
+        server.text("CLUSTER JOIN"),
+        "-ERR unknown subcommand 'JOIN'. Try CLUSTER HELP.\r\n"
     );
     assert_eq!(server.text("READONLY"), "+OK\r\n");
 }
@@ -108,4 +115,50 @@ fn the_keys_of_a_slot_are_counted_and_listed() {
     ] {
         assert_eq!(server.text(line), expected, "{line}");
     }
+}
+
+#[test]
+fn what_a_cluster_of_other_kind_has_is_answered_as_empty() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    for (line, expected) in [
+        ("CLUSTER MYSHARDID", format!("$40\r\n{ID_1}\r\n")),
+        ("CLUSTER LINKS", "*0\r\n".to_owned()),
+        (&format!("CLUSTER REPLICAS {ID_1}"), "*0\r\n".to_owned()),
+        (&format!("CLUSTER SLAVES {ID_1}"), "*0\r\n".to_owned()),
+        (&format!("CLUSTER COUNT-FAILURE-REPORTS {ID_1}"), ":0\r\n".to_owned()),
+        ("CLUSTER REPLICAS nope", "-ERR Unknown node nope\r\n".to_owned()),
+        ("CLUSTER COUNT-FAILURE-REPORTS nope", "-ERR Unknown node nope\r\n".to_owned()),
+    ] {
+        assert_eq!(server.text(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn nobody_changes_the_cluster_by_hand_and_the_refusal_says_who_does() {
+    let mut server = Harness::in_mode(Mode::Cluster);
+    for line in [
+        "CLUSTER MEET 10.0.0.9 7101",
+        "cluster forget 0101",
+        "CLUSTER ADDSLOTS 1 2",
+        "CLUSTER ADDSLOTSRANGE 1 2",
+        "CLUSTER DELSLOTS 1",
+        "CLUSTER DELSLOTSRANGE 1 2",
+        "CLUSTER SETSLOT 1 STABLE",
+        "CLUSTER FLUSHSLOTS",
+        "CLUSTER REPLICATE 0101",
+        "CLUSTER FAILOVER",
+        "CLUSTER RESET HARD",
+        "CLUSTER SAVECONFIG",
+        "CLUSTER BUMPEPOCH",
+        "CLUSTER SET-CONFIG-EPOCH 7",
+    ] {
+        let subcommand = line.split(' ').nth(1).expect("one").to_ascii_uppercase();
+        let expected = format!("-ERR CLUSTER {subcommand} is refused: ");
+        let reply = server.text(line);
+        assert!(reply.starts_with(&expected) && reply.contains("NameNode"), "{line}: {reply}");
+    }
+    assert_eq!(
+        server.text("CLUSTER MEET"),
+        "-ERR wrong number of arguments for 'cluster|meet' command\r\n"
+    );
 }

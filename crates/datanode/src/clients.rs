@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
 use annulet_commands::{ClientSnapshot, Session};
@@ -43,9 +43,11 @@ impl Client {
 }
 
 /// All client connections of one node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clients {
     issued: AtomicU64,
+    /// How many there may be.
+    max: AtomicUsize,
     open: Mutex<Open>,
 }
 
@@ -57,6 +59,25 @@ struct Open {
 }
 
 impl Clients {
+    /// None yet, and so many at most.
+    pub(crate) fn new(clients_max: usize) -> Self {
+        Self {
+            issued: AtomicU64::default(),
+            max: AtomicUsize::new(clients_max),
+            open: Mutex::default(),
+        }
+    }
+
+    /// How many there may be.
+    pub(crate) fn max(&self) -> usize {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Changes how many there may be. Those that are open stay.
+    pub(crate) fn set_max(&self, clients_max: usize) {
+        self.max.store(clients_max, Ordering::Relaxed);
+    }
+
     /// An id for a new connection; never used again.
     pub(crate) fn next_id(&self) -> u64 {
         self.issued.fetch_add(1, Ordering::Relaxed) + 1
@@ -67,10 +88,10 @@ impl Clients {
         self.open.lock().clients.len()
     }
 
-    /// Adds a connection unless there are `clients_max` already.
-    pub(crate) fn admit(&self, session: &Session, clients_max: usize) -> Option<Arc<Client>> {
+    /// Adds a connection unless there are too many already.
+    pub(crate) fn admit(&self, session: &Session) -> Option<Arc<Client>> {
         let mut open = self.open.lock();
-        if open.clients.len() >= clients_max {
+        if open.clients.len() >= self.max() {
             return None;
         }
         let client = Arc::new(Client {
@@ -85,6 +106,13 @@ impl Clients {
     /// Takes a connection out.
     pub(crate) fn forget(&self, id: u64) {
         self.open.lock().clients.remove(&id);
+    }
+
+    /// Lets the connection with this id end, if it is open.
+    pub(crate) fn close(&self, id: u64) {
+        if let Some(client) = self.open.lock().clients.get(&id) {
+            client.close();
+        }
     }
 
     /// Lets all connections end, and those that are still to come.

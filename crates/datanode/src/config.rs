@@ -1,5 +1,8 @@
 //! The settings of a DataNode. `config/datanode.toml` states every key with its default.
 
+use std::net::{IpAddr, Ipv6Addr};
+
+use annulet_cluster::message::Addresses;
 use annulet_ring::{InvalidNodeId, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +27,13 @@ pub struct Config {
     pub peer_listen: Option<String>,
     /// `host:port` of the telnet drain port; by default the client port + 300, on loopback.
     pub drain_listen: Option<String>,
-    /// Host that others are told to connect to; by default the host of `listen`.
-    pub announce_host: Option<String>,
+    /// `host` or `host:port` where others reach the client port; by default as in `listen`.
+    pub announce: Option<String>,
+    /// The same for the cluster port; by default the host of `announce`, and a port as far from its port as
+    /// `cluster_listen` is from `listen`.
+    pub cluster_announce: Option<String>,
+    /// The same for the peer port.
+    pub peer_announce: Option<String>,
     /// `host:port` of the NameNode.
     pub namenode: String,
     /// Worker threads that serve clients; 0 = one per core.
@@ -51,7 +59,9 @@ impl Default for Config {
             cluster_listen: None,
             peer_listen: None,
             drain_listen: None,
-            announce_host: None,
+            announce: None,
+            cluster_announce: None,
+            peer_announce: None,
             namenode: "127.0.0.1:7000".to_owned(),
             threads: 0,
             weight: 100,
@@ -74,21 +84,33 @@ pub enum ConfigError {
         /// What it says.
         value: String,
     },
-    /// A listener that follows `listen` would have a port above 65535.
+    /// An announced address is neither `host` nor `host:port`, or one that leads nowhere.
     #[error(
-        "{key} would be port {port}, which does not exist; set {key}, or choose a lower port for listen"
+        "{key} = {value:?} is not HOST or HOST:PORT that others can reach, as in 10.0.0.7 or cache-a.example:17001"
     )]
-    PortTooHigh {
+    Announced {
+        /// The setting.
+        key: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// An address that follows another one would have a port that does not exist.
+    #[error(
+        "{key} would be port {port}, which does not exist; set {key}, or choose another port for {followed}"
+    )]
+    NoSuchPort {
         /// The setting.
         key: &'static str,
         /// The port it would have.
-        port: u32,
+        port: i32,
+        /// The setting that it follows.
+        followed: &'static str,
     },
     /// The node listens on all addresses and nobody said which one to tell others.
     #[error(
-        "listen = {listen:?} means every address of this machine; set announce_host to the one others can reach"
+        "listen = {listen:?} means every address of this machine; set announce to the one others can reach"
     )]
-    NoAnnounceHost {
+    NoAnnounce {
         /// The setting's value.
         listen: String,
     },
@@ -113,7 +135,7 @@ pub struct Resolved {
     /// Where to listen.
     pub listen: Ports,
     /// What others are told.
-    pub announce: annulet_cluster::message::Addresses,
+    pub announce: Addresses,
 }
 
 /// Where a node listens.
@@ -138,41 +160,61 @@ impl Config {
         if self.weight == 0 {
             return Err(ConfigError::Weight);
         }
+        let listen = self.listen()?;
+        let announce = self.announce(&listen)?;
+        let id = self.id.as_ref().unwrap_or(&announce.client);
+        let id = NodeId::new(id).map_err(|reason| ConfigError::Id { value: id.clone(), reason })?;
+        Ok(Resolved { id, listen, announce })
+    }
+
+    fn listen(&self) -> Result<Ports, ConfigError> {
         let (host, port) = split("listen", &self.listen)?;
         let follow = |key, set: &Option<String>, host: &str, offset: u16| match set {
             Some(address) => split(key, address).map(|_| address.clone()),
-            None => match port.checked_add(offset) {
-                Some(port) => Ok(format!("{host}:{port}")),
-                None => {
-                    Err(ConfigError::PortTooHigh { key, port: u32::from(port) + u32::from(offset) })
-                }
-            },
+            None => {
+                let port = i32::from(port) + i32::from(offset);
+                Ok(format!("{host}:{}", port_of(port, key, "listen")?))
+            }
         };
-        let listen = Ports {
+        Ok(Ports {
             client: self.listen.clone(),
             cluster: follow("cluster_listen", &self.cluster_listen, host, CLUSTER_PORT_OFFSET)?,
             peer: follow("peer_listen", &self.peer_listen, host, PEER_PORT_OFFSET)?,
             drain: follow("drain_listen", &self.drain_listen, "127.0.0.1", DRAIN_PORT_OFFSET)?,
-        };
-        let announce_host = match &self.announce_host {
-            Some(host) => host.as_str(),
-            None if ["0.0.0.0", "[::]"].contains(&host) => {
-                return Err(ConfigError::NoAnnounceHost { listen: self.listen.clone() });
+        })
+    }
+
+    fn announce(&self, listen: &Ports) -> Result<Addresses, ConfigError> {
+        let (listen_host, listen_port) = split("listen", &listen.client)?;
+        let announced = announced("announce", self.announce.as_deref())?;
+        let (host, port) = match announced {
+            Some((host, port)) => (host, port.unwrap_or(listen_port)),
+            None if is_every_address(listen_host) => {
+                return Err(ConfigError::NoAnnounce { listen: self.listen.clone() });
             }
-            None => host,
+            None => (listen_host, listen_port),
         };
-        let announced = |key, address: &str| {
-            split(key, address).map(|(_, port)| format!("{announce_host}:{port}"))
+        let distance = i32::from(port) - i32::from(listen_port);
+        let follow = |key, set: &Option<String>, listen_key, listen: &str| {
+            let (_, listen_port) = split(listen_key, listen)?;
+            let (host, port) = match self::announced(key, set.as_deref())? {
+                Some((host, Some(port))) => return Ok(format!("{host}:{port}")),
+                Some((host, None)) => (host, i32::from(listen_port)),
+                None => (host, i32::from(listen_port) + distance),
+            };
+            Ok(format!("{host}:{}", port_of(port, key, "announce")?))
         };
-        let announce = annulet_cluster::message::Addresses {
-            client: announced("listen", &listen.client)?,
-            cluster: announced("cluster_listen", &listen.cluster)?,
-            peer: announced("peer_listen", &listen.peer)?,
+        Ok(Addresses {
+            client: format!("{host}:{port}"),
+            cluster: follow(
+                "cluster_announce",
+                &self.cluster_announce,
+                "cluster_listen",
+                &listen.cluster,
+            )?,
+            peer: follow("peer_announce", &self.peer_announce, "peer_listen", &listen.peer)?,
             drain: listen.drain.clone(),
-        };
-        let id = self.id.as_ref().unwrap_or(&announce.client);
-        let id = NodeId::new(id).map_err(|reason| ConfigError::Id { value: id.clone(), reason })?;
-        Ok(Resolved { id, listen, announce })
+        })
     }
 }
 
@@ -184,32 +226,39 @@ fn split<'a>(key: &'static str, address: &'a str) -> Result<(&'a str, u16), Conf
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_other_ports_follow_the_client_port_and_the_drain_port_stays_on_loopback() {
-        let config = Config { listen: "10.0.0.7:7001".to_owned(), ..Config::default() };
-        let resolved = config.resolve().expect("usable");
-        assert_eq!(resolved.listen.cluster, "10.0.0.7:7101");
-        assert_eq!(resolved.listen.peer, "10.0.0.7:7201");
-        assert_eq!(resolved.listen.drain, "127.0.0.1:7301");
-        assert_eq!(resolved.id.as_str(), "10.0.0.7:7001");
-        assert_eq!(resolved.announce.peer, "10.0.0.7:7201");
+/// Host and port of an announced address; an IPv6 host stands in brackets.
+fn announced<'a>(
+    key: &'static str,
+    address: Option<&'a str>,
+) -> Result<Option<(&'a str, Option<u16>)>, ConfigError> {
+    let Some(address) = address else { return Ok(None) };
+    let refused = || ConfigError::Announced { key, value: address.to_owned() };
+    let (host, port) = match split(key, address) {
+        Ok((host, port)) => (host, Some(port)),
+        Err(_) => (address, None),
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = match bare {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.bytes().all(|byte| byte.is_ascii_graphic() && !b":@,[]".contains(&byte)),
+    };
+    if host.is_empty() || !is_host || is_every_address(host) {
+        return Err(refused());
     }
+    Ok(Some((host, port)))
+}
 
-    #[test]
-    fn settings_that_cannot_work_are_refused_with_the_way_out() {
-        let refused = |change: fn(&mut Config)| {
-            let mut config = Config::default();
-            change(&mut config);
-            config.resolve().expect_err("refused").to_string()
-        };
-        assert!(refused(|c| c.listen = "7001".to_owned()).contains("HOST:PORT"));
-        assert!(refused(|c| c.listen = "127.0.0.1:65500".to_owned()).contains("cluster_listen"));
-        assert!(refused(|c| c.listen = "0.0.0.0:7001".to_owned()).contains("announce_host"));
-        assert!(refused(|c| c.weight = 0).contains("weight"));
-        assert!(refused(|c| c.id = Some("a b".to_owned())).contains("id"));
+fn is_every_address(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
+}
+
+fn port_of(port: i32, key: &'static str, followed: &'static str) -> Result<u16, ConfigError> {
+    match u16::try_from(port) {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(ConfigError::NoSuchPort { key, port, followed }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ impl KeysCommand {
     pub(crate) fn of(spec: &Spec) -> Option<Self> {
         match spec.run {
             Run::Keys(run) | Run::Split { run, .. } => Some(Self { run, write: spec.is_write() }),
-            Run::Session(_) | Run::Slots { .. } => None,
+            Run::Session(_) | Run::Slots { .. } | Run::Scan => None,
         }
     }
 }
@@ -127,7 +127,7 @@ fn finish(
 pub(crate) fn run_slot(
     node: &Node,
     spec: &Spec,
-    (db, now): (Db, UnixMillis),
+    (db, now, random): (Db, UnixMillis, u64),
     args: Args<'_>,
     slot: Slot,
     gather: &mut Gather,
@@ -136,7 +136,7 @@ pub(crate) fn run_slot(
     let mut guard = node.keyspace().lock(slot);
     let access = guard.companion().access(spec.is_write());
     if access == Access::Run {
-        run(&mut SlotContext { now, db, entries: guard.entries() }, args, gather);
+        run(&mut SlotContext { now, db, random, entries: guard.entries() }, args, gather);
     }
     access
 }

@@ -70,11 +70,11 @@ impl Node {
     ) -> Self {
         let identity = NodeRef { id: resolved.id.clone(), inc: Incarnation(random::u128()) };
         Self {
+            clients: Clients::new(config.clients_max),
             config,
             resolved,
             stats: Stats::new(workers.count()),
             workers,
-            clients: Clients::default(),
             run_id: format!("{:032x}{:08x}", random::u128(), random::u64() as u32),
             started_at_millis: clock::unix_millis(),
             control,

@@ -20,6 +20,17 @@ pub(crate) struct ServerView<'a> {
     pub(crate) local: &'a str,
 }
 
+/// The setting that CONFIG SET can change while the node runs.
+const CLIENTS_MAX: &str = "maxclients";
+
+/// Its value, or what is wrong with it, in Redis's words.
+fn clients_limit(value: &[u8]) -> Result<usize, &'static str> {
+    let limit =
+        annulet_resp::parse_integer(value).ok_or("argument couldn't be parsed into an integer")?;
+    let limit = u32::try_from(limit).ok().filter(|limit| *limit > 0);
+    limit.map(|limit| limit as usize).ok_or("argument must be between 1 and 4294967295 inclusive")
+}
+
 impl Server for ServerView<'_> {
     fn mode(&self) -> Mode {
         self.mode
@@ -47,7 +58,7 @@ impl Server for ServerView<'_> {
             connected_clients: node.clients.count() as u64,
             cluster_connections: node.peers_inbound.load(std::sync::atomic::Ordering::Relaxed)
                 as u64,
-            clients_max: node.config.clients_max as u64,
+            clients_max: node.clients.max() as u64,
             blocked_clients: get(&stats.waiting),
             used_memory_bytes: allocator.allocated_bytes,
             dataset_bytes: node.served().1,
@@ -98,7 +109,7 @@ impl Server for ServerView<'_> {
             ("hz", text("10")),
             ("io-threads", self.node.workers.count().to_string()),
             ("latency-monitor-threshold", text("0")),
-            ("maxclients", self.node.config.clients_max.to_string()),
+            (CLIENTS_MAX, self.node.clients.max().to_string()),
             ("maxmemory", text("0")),
             ("maxmemory-policy", text("noeviction")),
             ("maxmemory-samples", text("5")),
@@ -117,14 +128,23 @@ impl Server for ServerView<'_> {
         ]
     }
 
-    /// Connections cannot be closed from outside yet.
-    fn kill(&self, _ids: &[u64]) {}
+    fn kill(&self, ids: &[u64]) {
+        ids.iter().for_each(|id| self.node.clients.close(*id));
+    }
 
-    /// Nothing can change while the node runs yet.
     fn set_config(&self, settings: &[(&str, &[u8])]) -> Outcome {
-        let Some((name, _)) = settings.first() else { return Ok(()) };
-        let reason = "can't set immutable config".to_owned();
-        Err(Error::ConfigSet { name: (*name).to_owned(), reason })
+        let mut clients_max = None;
+        for &(name, value) in settings {
+            let set = match name {
+                CLIENTS_MAX => clients_limit(value).map(|limit| clients_max = Some(limit)),
+                _ => Err("can't set immutable config"),
+            };
+            set.map_err(|reason| Error::ConfigSet { name: name.into(), reason: reason.into() })?;
+        }
+        if let Some(limit) = clients_max {
+            self.node.clients.set_max(limit);
+        }
+        Ok(())
     }
 
     fn reset_stats(&self) {
@@ -155,11 +175,11 @@ impl Server for ServerView<'_> {
             let slots: SlotSet =
                 Slot::all().filter(|&slot| view.owner(slot) == Some(&member.node)).collect();
             let epoch = slots.iter().map(|slot| view.epoch(slot).0).max().unwrap_or_default();
-            let host = member.addresses.cluster.rsplit_once(':').map_or("", |(host, _)| host);
+            let (host, port_of_clients) = host_and_port(&member.addresses.cluster);
             ClusterMember {
                 node_id: cluster_node_id(&member.node),
                 host: host.to_owned(),
-                port: port(&member.addresses.cluster),
+                port: port_of_clients,
                 peer_port: port(&member.addresses.peer),
                 slots,
                 epoch,
@@ -245,5 +265,23 @@ fn cluster_node_id(node: &NodeRef) -> String {
 }
 
 fn port(address: &str) -> u16 {
-    address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+    host_and_port(address).1
+}
+
+/// The parts of an address as cluster clients are told them: an IPv6 host has no brackets there.
+pub(crate) fn host_and_port(address: &str) -> (&str, u16) {
+    let (host, port) = address.rsplit_once(':').unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (bare.unwrap_or(host), port.parse().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cluster_clients_are_told_an_ipv6_host_without_brackets() {
+        assert_eq!(host_and_port("[fd00::7]:7101"), ("fd00::7", 7101));
+        assert_eq!(host_and_port("cache-a.example:7101"), ("cache-a.example", 7101));
+    }
 }

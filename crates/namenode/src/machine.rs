@@ -197,8 +197,9 @@ impl Machine {
         if !self.persist(&mut effects)? {
             return Ok(());
         }
+        let committed_us = clock::unix_micros();
         for effect in effects {
-            self.perform(effect);
+            self.perform(effect, committed_us);
         }
         self.published.set_progress(Progress {
             moves: self.naming.moves(),
@@ -249,16 +250,17 @@ impl Machine {
         Ok(true)
     }
 
-    fn perform(&mut self, effect: Effect) {
+    fn perform(&mut self, effect: Effect, committed_us: u64) {
         match effect {
             // Its decisions are durable by now.
             Effect::Persist(_) => {}
             Effect::Publish { links, config } => {
-                self.published.publish(&config);
-                let frame = frame(&ToNode::Config(config));
+                // Nodes first: they work with it, and there may be a thousand watchers.
+                let frame = frame(&ToNode::Config(config.clone()));
                 for link in links {
                     self.desk.send(link, frame.clone());
                 }
+                self.published.publish(&config, committed_us);
             }
             Effect::Send { link, message } => self.desk.send(link, frame(&message)),
             // The session sends what is queued and closes when the sender is gone.

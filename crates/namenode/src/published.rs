@@ -72,8 +72,8 @@ impl Published {
         }
     }
 
-    /// The topology has changed.
-    pub(crate) fn publish(&self, change: &Config) {
+    /// The topology has changed, by a decision that is durable since `committed_us` (wall clock, microseconds).
+    pub(crate) fn publish(&self, change: &Config, committed_us: u64) {
         {
             let mut state = self.state();
             match state.view.apply(change) {
@@ -84,10 +84,9 @@ impl Published {
             }
             state.document = None;
         }
+        let json = change_json(change, committed_us);
         // Only watchers hold receivers; nobody to tell is no error.
-        let _ = self
-            .changes
-            .send(Arc::new(Change { to_version: change.version, json: change_json(change) }));
+        let _ = self.changes.send(Arc::new(Change { to_version: change.version, json }));
     }
 
     pub(crate) fn set_progress(&self, progress: Progress) {
@@ -152,6 +151,7 @@ struct Document<'a> {
 struct Difference<'a> {
     from_version: u64,
     to_version: u64,
+    committed_us: u64,
     changes: Vec<Owned<'a>>,
     members: Vec<Member<'a>>,
 }
@@ -202,7 +202,7 @@ fn document_json(cluster_id: &str, view: &View) -> Bytes {
     })
 }
 
-fn change_json(change: &Config) -> Bytes {
+fn change_json(change: &Config, committed_us: u64) -> Bytes {
     let owned = |part: &SlotsConfig| (part.slots.to_string(), part.epoch.0);
     let changes = change.slots.iter().map(|part| {
         let (slots, epoch) = owned(part);
@@ -211,6 +211,7 @@ fn change_json(change: &Config) -> Bytes {
     json(&Difference {
         from_version: change.from_version.unwrap_or(0),
         to_version: change.version,
+        committed_us,
         changes: changes.collect(),
         members: change.members.iter().map(Member::from).collect(),
     })

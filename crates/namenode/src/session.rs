@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::command::{CHANNEL, Command};
 use crate::machine::{Input, Read};
+use crate::published::WATCHER_CHANGES_MAX;
 use crate::server::Shared;
 use crate::watcher::Watcher;
 use crate::{control, info};
@@ -69,7 +70,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
                 }
             },
             Some(news) = session_news(&mut session.watcher, &session.shared) => {
-                session.tell(&news);
+                session.tell_all(&news);
                 Next::Stay
             }
         };
@@ -214,6 +215,18 @@ impl Session {
         reply.bulk(kind.as_bytes());
         reply.bulk(CHANNEL.as_bytes());
         reply.integer(subscriptions);
+    }
+
+    /// Tells the watcher what there is, in one write: when a thousand of them watch, each write counts.
+    fn tell_all(&mut self, first: &[u8]) {
+        self.tell(first);
+        for _ in 1..WATCHER_CHANGES_MAX {
+            let watcher = self.watcher.as_mut();
+            match watcher.and_then(|watcher| watcher.next_ready(&self.shared.published)) {
+                Some(news) => self.tell(&news),
+                None => return,
+            }
+        }
     }
 
     fn tell(&mut self, news: &[u8]) {

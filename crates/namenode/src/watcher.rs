@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::published::{Change, Published};
 
@@ -29,18 +30,34 @@ impl Watcher {
         loop {
             match self.changes.recv().await {
                 Ok(change) if change.to_version <= self.version => {}
-                Ok(change) => {
-                    self.version = change.to_version;
-                    return Some(change.json.clone());
-                }
-                Err(RecvError::Lagged(_)) => {
-                    let (watcher, document) = Self::new(published);
-                    *self = watcher;
-                    return Some(document);
-                }
+                Ok(change) => return Some(self.tell(&change)),
+                Err(RecvError::Lagged(_)) => return Some(self.start_over(published)),
                 Err(RecvError::Closed) => return None,
             }
         }
+    }
+
+    /// The same without waiting: `None` when the watcher has been told everything.
+    pub(crate) fn next_ready(&mut self, published: &Published) -> Option<Bytes> {
+        loop {
+            match self.changes.try_recv() {
+                Ok(change) if change.to_version <= self.version => {}
+                Ok(change) => return Some(self.tell(&change)),
+                Err(TryRecvError::Lagged(_)) => return Some(self.start_over(published)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+    }
+
+    fn tell(&mut self, change: &Change) -> Bytes {
+        self.version = change.to_version;
+        change.json.clone()
+    }
+
+    fn start_over(&mut self, published: &Published) -> Bytes {
+        let (watcher, document) = Self::new(published);
+        *self = watcher;
+        document
     }
 }
 
@@ -77,14 +94,15 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let published = start();
-            published.publish(&change(0));
+            published.publish(&change(0), 5);
             let (mut watcher, document) = Watcher::new(&published);
             assert_eq!(number(&document, "version"), Some(1));
             for version in 1..10 {
-                published.publish(&change(version));
+                published.publish(&change(version), 5);
                 let told = watcher.next(&published).await.unwrap();
                 assert_eq!(number(&told, "from_version"), Some(version));
                 assert_eq!(number(&told, "to_version"), Some(version + 1));
+                assert_eq!(number(&told, "committed_us"), Some(5));
             }
         });
     }
@@ -95,10 +113,10 @@ mod tests {
         runtime.block_on(async {
             let published = start();
             let changes = published.subscribe();
-            published.publish(&change(0));
+            published.publish(&change(0), 5);
             let (version, _) = published.document();
             let mut watcher = Watcher { changes, version };
-            published.publish(&change(1));
+            published.publish(&change(1), 5);
             let told = watcher.next(&published).await.unwrap();
             assert_eq!(number(&told, "from_version"), Some(1));
         });
@@ -112,13 +130,29 @@ mod tests {
             let (mut watcher, _) = Watcher::new(&published);
             let last = 3 * WATCHER_CHANGES_MAX as u64;
             for version in 0..last {
-                published.publish(&change(version));
+                published.publish(&change(version), 5);
             }
             let told = watcher.next(&published).await.unwrap();
             assert_eq!(number(&told, "version"), Some(last), "one whole document");
-            published.publish(&change(last));
+            published.publish(&change(last), 5);
             let told = watcher.next(&published).await.unwrap();
             assert_eq!(number(&told, "from_version"), Some(last), "and then changes again");
+        });
+    }
+
+    #[test]
+    fn what_has_been_published_meanwhile_is_told_at_once_and_in_order() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let published = start();
+            let (mut watcher, _) = Watcher::new(&published);
+            assert_eq!(watcher.next_ready(&published), None);
+            (0..3).for_each(|version| published.publish(&change(version), 5));
+            let first = watcher.next(&published).await.unwrap();
+            assert_eq!(number(&first, "to_version"), Some(1));
+            let rest: Vec<_> = std::iter::from_fn(|| watcher.next_ready(&published)).collect();
+            let told: Vec<_> = rest.iter().map(|json| number(json, "to_version")).collect();
+            assert_eq!(told, [Some(2), Some(3)]);
         });
     }
 }

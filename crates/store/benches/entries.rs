@@ -38,7 +38,9 @@ fn put(keyspace: &Keyspace<()>, key: &[u8], value: &[u8]) {
 
 fn get(keyspace: &Keyspace<()>, key: &[u8]) {
     let mut guard = keyspace.lock(Slot::of_key(key));
-    black_box(guard.entries().get(NOW, Db::default(), key).map(|entry| entry.value().len()));
+    let mut entries = guard.entries();
+    let value = entries.get(NOW, Db::default(), key).and_then(|entry| entry.value().as_string());
+    black_box(value.map(<[u8]>::len));
 }
 
 /// Asks for everything that the keys need, as a batch of requests does.

@@ -66,6 +66,24 @@ pub(crate) fn allocated_bytes(rows: &Rows) -> u64 {
     heap::allocated_bytes(layout) as u64
 }
 
+/// The control byte of a bucket that holds nothing, and where a search ends. One from which an entry was taken may have
+/// another.
+pub(crate) const EMPTY: u8 = 0xff;
+
+/// The control bytes: one for each bucket, and then the first ones again, as many as a search looks at together.
+pub(crate) fn controls(rows: &Rows) -> &[u8] {
+    let (allocation, layout) = rows.allocation_info();
+    if layout.size() == 0 {
+        // Nothing is allocated.
+        return &[];
+    }
+    let start = rows.data_end().cast::<u8>();
+    let before = start.as_ptr() as usize - allocation.as_ptr() as usize;
+    // SAFETY: the table's allocation ends with its control bytes, which begin where its buckets end. All of them are
+    // written when it is made, and change only while `rows` is borrowed exclusively.
+    unsafe { std::slice::from_raw_parts(start.as_ptr(), layout.size() - before) }
+}
+
 fn is_full(rows: &Rows, index: usize) -> bool {
     // SAFETY: the index is checked first.
     index < rows.buckets() && unsafe { rows.is_bucket_full(index) }

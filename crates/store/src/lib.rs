@@ -31,6 +31,7 @@ mod log;
 mod pack;
 mod prefetch;
 mod time;
+mod walk;
 
 pub use copy::{CopyCursor, CopyProgress};
 pub use db::{DATABASES, Db};
@@ -43,3 +44,4 @@ pub use guard::SlotGuard;
 pub use keyspace::Keyspace;
 pub use prefetch::KeyHash;
 pub use time::{ClockShift, UnixMillis};
+pub use walk::WalkStep;

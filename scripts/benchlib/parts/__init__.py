@@ -2,8 +2,8 @@
 
 A part has a NAME for --only, a TITLE, a TEXT that says what its figures mean, COLUMNS of its table, a RATIO (which
 field is compared, and with which server), and `run(bench)`, which records measurements. Parts to come, such as the
-speed of a hand-off and the delay of topology watchers, are added to the list below.
+speed of a hand-off, are added to the list below.
 """
-from . import any_node, cpu, latency, memory, workers
+from . import any_node, cpu, latency, memory, watchers, workers
 
-PARTS = (cpu, workers, memory, any_node, latency)
+PARTS = (cpu, workers, memory, any_node, latency, watchers)

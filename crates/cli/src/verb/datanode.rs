@@ -57,7 +57,7 @@ fn settings(args: &DatanodeArgs) -> Outcome<Config> {
     settings.extend(config::from_flag("namenode", args.namenode.clone()));
     settings.extend(config::from_flag("threads", args.threads));
     settings.extend(config::from_flag("id", args.id.clone()));
-    settings.extend(config::from_flag("announce_host", args.announce_host.clone()));
+    settings.extend(config::from_flag("announce", args.announce.clone()));
     settings.extend(config::from_flag("weight", args.weight));
     config::merge(settings).map_err(usage)
 }
@@ -119,7 +119,7 @@ mod tests {
             namenode: None,
             threads: None,
             id: None,
-            announce_host: None,
+            announce: None,
             weight: None,
         }
     }

@@ -16,6 +16,36 @@ fn dbsize_and_keys_count_every_key_once_on_every_port() {
 }
 
 #[test]
+fn a_command_on_all_keys_runs_after_everything_that_was_sent_before_it() {
+    let cluster = Cluster::start(3);
+    let keys = key_of_each(&cluster);
+    let keys: Vec<&str> = keys.values().map(String::as_str).collect();
+    for port in cluster.ports() {
+        let mut client = Client::connect(port);
+        for round in 0..50 {
+            // The MSET is split; what follows on its keys waits for it, wherever they are, and the rest for all of that.
+            let round = round.to_string();
+            let mut pipeline =
+                vec![vec!["MSET", keys[0], "1", keys[1], "1", keys[2], "1"], vec!["DBSIZE"]];
+            pipeline.push(vec!["MSET", keys[2], &round, keys[1], &round, keys[0], &round]);
+            pipeline.extend(keys.iter().map(|key| vec!["GET", *key]));
+            pipeline.push(vec!["KEYS", "*"]);
+            pipeline.push(vec!["DEL", keys[0], keys[1], keys[2]]);
+            pipeline.push(vec!["SET", keys[1], "v"]);
+            pipeline.push(vec!["SCAN", "0", "COUNT", "1000"]);
+            pipeline.push(vec!["FLUSHALL"]);
+            let replies = client.pipeline(&pipeline);
+            assert_eq!(replies[..3], [Value::ok(), Value::Integer(3), Value::ok()]);
+            assert_eq!(replies[3..6], vec![Value::bulk(&round); 3]);
+            assert_eq!(replies[6].clone().items().len(), 3);
+            assert_eq!(replies[7..9], [Value::Integer(3), Value::ok()]);
+            let scanned = Value::Array(vec![Value::bulk(keys[1])]);
+            assert_eq!(replies[9..], [Value::Array(vec![Value::bulk("0"), scanned]), Value::ok()]);
+        }
+    }
+}
+
+#[test]
 fn flushdb_clears_one_database_and_flushall_all_on_every_node() {
     let cluster = Cluster::start(3);
     let ports = cluster.ports();

@@ -6,11 +6,16 @@
 mod support;
 
 mod admin;
+mod announce;
 mod any_node;
+mod client_library;
+mod cluster_clients;
+mod connections;
 mod crash;
 mod dev;
 mod drain_port;
 mod errors;
+mod hostile;
 mod identity;
 mod input;
 mod join;
@@ -20,4 +25,5 @@ mod moves;
 mod namenode_away;
 mod order;
 mod redis_py;
+mod scan;
 mod wrap_around;

@@ -101,13 +101,17 @@ impl Nodes {
 
     /// The node that a MOVED names; one without a host is on that of the node that said so.
     pub(crate) fn find_moved(&mut self, told_by: NodeIndex, address: &str) -> Option<NodeIndex> {
-        match address.strip_prefix(':') {
-            None => self.ensure(address, Port::Cluster),
-            Some(port) => {
+        let (host, port) = address.rsplit_once(':')?;
+        match host {
+            "" => {
                 let host = self.address(told_by).rsplit_once(':').map_or("", |(host, _)| host);
-                let address = format!("{host}:{port}");
-                self.ensure(&address, Port::Cluster)
+                self.ensure(&format!("{host}:{port}"), Port::Cluster)
             }
+            // Redis writes an IPv6 host without brackets.
+            _ if host.contains(':') && !host.starts_with('[') => {
+                self.ensure(&format!("[{host}]:{port}"), Port::Cluster)
+            }
+            _ => self.ensure(address, Port::Cluster),
         }
     }
 

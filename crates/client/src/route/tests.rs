@@ -318,6 +318,17 @@ fn a_moved_without_a_host_means_the_host_that_said_so() {
 }
 
 #[test]
+fn a_moved_to_an_ipv6_host_leads_to_the_address_that_the_topology_has() {
+    for told in ["MOVED 7 fd00::7:9", "MOVED 7 [fd00::7]:9"] {
+        let mut story = Story::new();
+        let _first = story.write("1");
+        story.take(0);
+        story.answer(0, error(told));
+        assert!(story.router.addresses().contains(&"[fd00::7]:9".to_owned()), "{told}");
+    }
+}
+
+#[test]
 fn a_moved_that_cannot_be_read_is_an_error_of_the_command() {
     for line in ["MOVED", "MOVED 7", "MOVED 16384 b:1", "MOVED 7 b", "MOVED 7 b:x"] {
         let mut story = Story::new();

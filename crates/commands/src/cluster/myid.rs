@@ -16,7 +16,7 @@ pub(crate) const SPEC: Spec = Spec {
     run: Run::Session(run),
 };
 
-fn run(cx: &mut SessionContext<'_>, _args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+pub(super) fn run(cx: &mut SessionContext<'_>, _args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     require_cluster(cx)?;
     let topology = cx.server.topology();
     let myself = topology.members.iter().find(|member| member.myself);

@@ -21,7 +21,7 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let found = args.iter().skip(1).filter(|key| cx.exists(key)).count();
+    let found = args.iter().skip(1).filter(|key| cx.touch(key)).count();
     reply.integer(found as i64);
     Ok(())
 }

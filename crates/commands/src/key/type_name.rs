@@ -9,6 +9,8 @@
 //! > TYPE nobody
 //! none
 
+use annulet_store::Value;
+
 use crate::prelude::*;
 
 pub(crate) const SPEC: Spec = Spec {
@@ -23,6 +25,6 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.simple(cx.type_of(args.at(1)).unwrap_or("none"));
+    reply.simple(cx.value(args.at(1)).map_or("none", Value::type_name));
     Ok(())
 }

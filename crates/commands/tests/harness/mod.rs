@@ -6,7 +6,8 @@ pub(crate) mod words;
 
 use annulet_commands::{
     ClientSnapshot, ClusterMember, ClusterTopology, CommandStat, Context, DatabaseStat, Gather,
-    Mode, Outcome, Run, Server, ServerInfo, Session, SessionContext, SlotContext, resolve,
+    Mode, Outcome, Run, Scan, Scanned, Server, ServerInfo, Session, SessionContext, SlotContext,
+    resolve,
 };
 use annulet_resp::{Args, Error, OwnedArgs, Reply, Version};
 use annulet_ring::{Slot, SlotSet};
@@ -21,6 +22,8 @@ pub(crate) struct Harness {
     pub(crate) node: Node,
     /// Milliseconds since the epoch.
     pub(crate) now: u64,
+    /// Random numbers drawn so far.
+    randoms: u64,
 }
 
 impl Harness {
@@ -37,6 +40,7 @@ impl Harness {
             session: Session::new(1, remote, local, now * 1000),
             node: Node { mode, asked: RefCell::default() },
             now,
+            randoms: 0,
         }
     }
 
@@ -87,14 +91,40 @@ impl Harness {
             Run::Slots { check, slot: run, finish } => {
                 check(args)?;
                 let mut gather = Gather::new();
+                let random = self.random();
                 for slot in Slot::all() {
                     let mut guard = self.keyspace.lock(slot);
-                    run(&mut SlotContext { now, db, entries: guard.entries() }, args, &mut gather);
+                    let entries = guard.entries();
+                    run(&mut SlotContext { now, db, random, entries }, args, &mut gather);
                 }
                 finish(&gather, args, reply);
                 Ok(())
             }
+            Run::Scan => {
+                self.scan(args)?.write(reply);
+                Ok(())
+            }
         }
+    }
+
+    /// One call of SCAN.
+    pub(crate) fn scan(&mut self, args: Args<'_>) -> Result<Scanned, Error> {
+        let scan = Scan::parse(args)?;
+        let mut scanned = Scanned::at(scan.cursor);
+        while let Some(cursor) = scanned.next
+            && !scan.is_done(&scanned)
+        {
+            let (now, db) = (UnixMillis(self.now), self.session.db);
+            let mut guard = self.keyspace.lock(cursor.slot());
+            let entries = guard.entries();
+            scan.step(&SlotContext { now, db, random: 0, entries }, &mut scanned);
+        }
+        Ok(scanned)
+    }
+
+    fn random(&mut self) -> u64 {
+        self.randoms += 1;
+        self.randoms.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use annulet_cluster::slot::Access;
 use annulet_commands::{Gather, Spec};
-use annulet_net::clock;
+use annulet_net::{clock, random};
 use annulet_resp::Args;
 use annulet_ring::SlotSet;
 use annulet_store::{Db, Detached, UnixMillis};
@@ -38,9 +38,10 @@ pub(crate) async fn gather_here(
 ) -> Gathered {
     let mut part = Gathered::default();
     let now = UnixMillis(clock::unix_millis());
+    let random = random::u64();
     let mut reported_at = clock::boot_millis();
     for (count, slot) in slots.iter().enumerate() {
-        match execute::run_slot(node, spec, (db, now), args, slot, &mut part.gather) {
+        match execute::run_slot(node, spec, (db, now, random), args, slot, &mut part.gather) {
             Access::Run => drop(part.done.insert(slot)),
             Access::Wait => drop(part.closed.insert(slot)),
             Access::Elsewhere => {}

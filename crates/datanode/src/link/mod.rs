@@ -6,6 +6,7 @@ mod exchange;
 mod forwarded;
 mod gathered;
 mod pending;
+mod scanned;
 pub(crate) mod server;
 pub(crate) mod wire;
 
@@ -14,3 +15,4 @@ pub(crate) use exchange::{Exchanged, Word, exchange};
 #[cfg(test)]
 pub(crate) use forwarded::{Hindrance, Stopped};
 pub(crate) use gathered::{Gathered, gather_here};
+pub(crate) use scanned::scan_here;

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use annulet_commands::{Run, Scan, Scanned};
 use annulet_net::clock;
 use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
+use annulet_ring::SlotSet;
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 
 use super::forwarded::{Frame, Rest};
 use super::gathered::{self, gather_here};
-use super::wire::{Forward, GatherRequest, Gathered, Greeting, LIMITS, Purpose};
+use super::scanned::scan_here;
+use super::wire::{Forward, GatherRequest, Gathered, Greeting, LIMITS, Purpose, ScanRequest};
 use crate::fair;
 use crate::handoff;
 use crate::node::Node;
@@ -224,6 +227,8 @@ fn take_request(
             let GatherRequest { id, db, slots, request } = GatherRequest::decode(args)?;
             let request = parse_one(request)?;
             let spec = annulet_commands::resolve(request.as_args()).ok()?;
+            let Run::Slots { check, .. } = spec.run else { return None };
+            check(request.as_args()).ok()?;
             let node = Arc::clone(node);
             spawn(later, async move |later| {
                 let answer = |part: gathered::Gathered, last| {
@@ -237,6 +242,24 @@ fn take_request(
                 let progress = |part| answer(part, false);
                 let rest = gather_here(&node, spec, db, args, &slots, progress).await;
                 answer(rest, true);
+            });
+        }
+        b"SCAN" => {
+            let ScanRequest { id, db, request } = ScanRequest::decode(args)?;
+            let request = parse_one(request)?;
+            let spec = annulet_commands::resolve(request.as_args()).ok()?;
+            let Run::Scan = spec.run else { return None };
+            Scan::parse(request.as_args()).ok()?;
+            let node = Arc::clone(node);
+            spawn(later, async move |later| {
+                let Ok(scan) = Scan::parse(request.as_args()) else { return };
+                let mut scanned = Scanned::at(scan.cursor);
+                // How far it has come says where it had to stop.
+                scan_here(&node, db, &scan, &mut scanned).await;
+                let mut result = Vec::new();
+                scanned.encode(&mut result);
+                let answer = Gathered { id, last: true, slots: SlotSet::new(), result: &result };
+                answer.encode(&mut later.ready.borrow_mut());
             });
         }
         b"PROBE" => {

@@ -8,6 +8,7 @@
 //! | `RES id table`, then replies | answerer | what became of each request |
 //! | `GATHER id db slots request` | opener | run this on those of the slots that are yours |
 //! | `GATHERED id more\|last slots result` | answerer | on which it ran, and what it gave |
+//! | `SCAN id db request` | opener | go on with this scan as far as the slots are yours; the answer is GATHERED |
 
 use annulet_cluster::message::{ClusterId, PROTOCOL_VERSION};
 use annulet_resp::{Args, Limits, Version};
@@ -292,7 +293,31 @@ impl<'a> GatherRequest<'a> {
     }
 }
 
-/// The answer to a cluster-wide command, or a part of it.
+/// A scan that has come to a slot of the receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScanRequest<'a> {
+    pub(crate) id: u64,
+    pub(crate) db: Db,
+    /// A call of SCAN.
+    pub(crate) request: &'a [u8],
+}
+
+impl<'a> ScanRequest<'a> {
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        let mut numbers = [[0; DIGITS_MAX]; 2];
+        let [id, db] = &mut numbers;
+        let (id, db) = (decimal(id, self.id), decimal(db, u64::from(self.db.get())));
+        annulet_resp::write_request(out, [b"SCAN", id, db, self.request]);
+    }
+
+    pub(crate) fn decode(args: Args<'a>) -> Option<Self> {
+        (args.len() == 4).then_some(())?;
+        let db = Db::new(number(args.at(2))?)?;
+        Some(Self { id: number(args.at(1))?, db, request: args.at(3) })
+    }
+}
+
+/// The answer to a cluster-wide command or a scan, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gathered<'a> {
     pub(crate) id: u64,
@@ -414,6 +439,11 @@ mod tests {
         let gather = GatherRequest { id: 1, db: Db::default(), slots, request: b"x" };
         gather.encode(&mut out);
         assert_eq!(GatherRequest::decode(reparsed(&out).as_args()), Some(gather));
+
+        let mut out = BytesMut::new();
+        let scan = ScanRequest { id: 3, db: Db::default(), request: b"x" };
+        scan.encode(&mut out);
+        assert_eq!(ScanRequest::decode(reparsed(&out).as_args()), Some(scan));
 
         let mut out = BytesMut::new();
         let slots = "7".parse().expect("slots");

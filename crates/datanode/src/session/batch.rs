@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use annulet_commands::{Mode, Run, SessionContext, Spec};
+use annulet_commands::{Mode, Run, Scan, SessionContext, Spec};
 use annulet_net::clock;
 use annulet_resp::{Args, Batch, Error, Limits, Progress, ProtocolError, Reply, RequestParser};
 use annulet_ring::Slot;
@@ -17,7 +17,7 @@ use bytes::{Buf, BytesMut};
 
 use super::order::Slots;
 use super::shared::Request;
-use super::{Connection, everywhere};
+use super::{Connection, everywhere, scan};
 use crate::execute::{self, KeysCommand, Ran};
 use crate::node::Node;
 use crate::server_info::ServerView;
@@ -96,7 +96,7 @@ impl Connection {
             let bytes = used_bytes..used_bytes + request.length;
             let encoded = bench.batch.is_encoded(index).then(|| &input[bytes]);
             let arrived = Arrived { args, encoded, now_micros };
-            if !args.is_empty() && self.request(&node, request, arrived) == Next::Hold {
+            if !args.is_empty() && self.answer(&node, request, arrived) == Next::Hold {
                 self.blocked = true;
                 break;
             }
@@ -179,6 +179,22 @@ impl Connection {
         false
     }
 
+    /// Runs a request, and leaves its reply out if the client does not want it.
+    fn answer(&mut self, node: &Arc<Node>, parsed: &Parsed, arrived: Arrived<'_>) -> Next {
+        // While all requests are answered, the one that ends that has no reply itself.
+        let before = (!self.session.wants_every_reply())
+            .then(|| (self.socket.output.len(), self.shared.replies.borrow().mark()));
+        let next = self.request(node, parsed, arrived);
+        if next == Next::Continue
+            && !self.session.wants_reply()
+            && let Some((length, mark)) = before
+        {
+            self.socket.output.truncate(length);
+            self.shared.replies.borrow_mut().silence(mark);
+        }
+        next
+    }
+
     fn request(&mut self, node: &Arc<Node>, parsed: &Parsed, arrived: Arrived<'_>) -> Next {
         let Arrived { args, encoded, now_micros } = arrived;
         let Some(spec) = parsed.spec else {
@@ -211,6 +227,14 @@ impl Connection {
                 return Next::Hold;
             } else {
                 everywhere::spawn(&self.shared, request);
+            }
+        } else if let Run::Scan = spec.run {
+            if let Err(error) = Scan::parse(args) {
+                self.fail(&error);
+            } else if !self.shared.is_idle() {
+                return Next::Hold;
+            } else {
+                scan::spawn(&self.shared, request);
             }
         }
         self.tally.commands += 1;

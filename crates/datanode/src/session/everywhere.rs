@@ -21,9 +21,10 @@ const TIMEOUT_MS: u64 = 60_000;
 /// How long to wait before slots that did not answer are asked again, unless the topology changes first.
 const RETRY_PAUSE_MS: u64 = 5;
 
-struct Everywhere {
-    head: Head,
-    args: OwnedArgs,
+/// A command that has the connection to itself.
+pub(super) struct Everywhere {
+    pub(super) head: Head,
+    pub(super) args: OwnedArgs,
 }
 
 /// What is left to do, and how it goes.
@@ -34,8 +35,23 @@ struct Rounds {
     alive_at: u64,
 }
 
-/// Runs the command beside the connection's loop, which takes no other request until it has finished.
+/// Runs the command on all slots.
 pub(super) fn spawn(shared: &Rc<Shared>, request: Request<'_>) {
+    alone(shared, request, async |shared, command, reply| {
+        let gather = run(shared, command).await?;
+        if let Run::Slots { finish, .. } = command.head.spec.run {
+            finish(&gather, command.args.as_args(), reply);
+        }
+        Ok(())
+    });
+}
+
+/// Runs a command beside the connection's loop, which takes no other request until it has finished. Nothing else of the
+/// connection is under way by now.
+pub(super) fn alone<F>(shared: &Rc<Shared>, request: Request<'_>, run: F)
+where
+    F: AsyncFnOnce(&Shared, &Everywhere, &mut Reply<'_>) -> Result<(), Error> + 'static,
+{
     let head = Head { spec: request.spec, db: request.db, version: request.version };
     let place = shared.replies.borrow_mut().reserve();
     let command = Everywhere { head, args: request.args.to_owned() };
@@ -43,15 +59,9 @@ pub(super) fn spawn(shared: &Rc<Shared>, request: Request<'_>) {
     shared.count();
     let shared = Rc::clone(shared);
     tokio::task::spawn_local(async move {
-        match run(&shared, &command).await {
-            Ok(gather) => {
-                let mut out = BytesMut::new();
-                if let Run::Slots { finish, .. } = head.spec.run {
-                    let mut reply = Reply::new(&mut out, head.version);
-                    finish(&gather, command.args.as_args(), &mut reply);
-                }
-                shared.replies.borrow_mut().fill(place, &out);
-            }
+        let mut out = BytesMut::new();
+        match run(&shared, &command, &mut Reply::new(&mut out, head.version)).await {
+            Ok(()) => shared.replies.borrow_mut().fill(place, &out),
             Err(error) => shared.fail(place, head.version, &error),
         }
         shared.everywhere.set(false);

@@ -20,6 +20,7 @@ use crate::execute::{self, KeysCommand, Ran};
 use crate::link::wire::{Forward, LIMITS, Verdict};
 use crate::link::{Answer, Asker, Link};
 use crate::node::Node;
+use crate::server_info::host_and_port;
 use crate::{stats, wait};
 
 /// How long to wait before an owner that could not be reached is tried again, unless the topology changes first.
@@ -157,7 +158,8 @@ impl Ground<Rc<Link>> for Here<'_> {
 fn address(shared: &Shared, slot: Slot) -> Option<String> {
     let (view, me) = (shared.node.view(), shared.node.me());
     let owner = view.owner_member(slot).filter(|member| member.node != me)?;
-    Some(owner.addresses.cluster.clone())
+    let (host, port) = host_and_port(&owner.addresses.cluster);
+    Some(format!("{host}:{port}"))
 }
 
 /// Whether a complete copy of the slot is here that only lacks the NameNode's word.

@@ -8,10 +8,12 @@ mod obstacle;
 pub(crate) mod order;
 mod owners;
 mod replies;
+mod scan;
 mod shared;
 mod split;
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -48,9 +50,10 @@ pub(crate) async fn serve(node: Arc<Node>, worker: Rc<Worker>, stream: TcpStream
         address.map_or_else(|_| "?:0".to_owned(), |a| a.to_string())
     };
     let (remote, local) = (address(stream.peer_addr()), address(stream.local_addr()));
-    let session = Session::new(node.clients.next_id(), remote, local, now_micros);
+    let mut session = Session::new(node.clients.next_id(), remote, local, now_micros);
+    session.fd = stream.as_raw_fd();
     crate::stats::add(&node.stats.connections_received, 1);
-    let Some(record) = node.clients.admit(&session, node.config.clients_max) else {
+    let Some(record) = node.clients.admit(&session) else {
         crate::stats::add(&node.stats.rejected_connections, 1);
         let mut socket = Socket::new(stream);
         socket.output.extend_from_slice(b"-ERR max number of clients reached\r\n");
@@ -186,7 +189,10 @@ impl Connection {
                 self.tally.writes += 1;
                 self.tally.output_bytes += written as u64;
             }
-            if !more {
+            // What a held request waited for may have ended at once, and then nothing else would wake this task.
+            let released = self.blocked && self.shared.is_idle();
+            self.blocked &= !released;
+            if !more && !released {
                 return Ok(false);
             }
         }
@@ -204,6 +210,7 @@ impl Connection {
             record.active_at_micros = session.active_at_micros;
             (record.command, record.db, record.version) =
                 (session.command, session.db, session.version);
+            (record.no_evict, record.no_touch) = (session.no_evict, session.no_touch);
             if record.name != session.name {
                 record.name.clone_from(&session.name);
             }

@@ -19,6 +19,16 @@ enum Segment {
     Ready { start: usize, end: usize },
     /// One reply that is still to come.
     Waiting,
+    /// One that is still to come, and that the client does not want.
+    Unwanted,
+}
+
+/// What there was at some moment: see [`Replies::silence`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    front_bytes: usize,
+    bytes: usize,
+    places: u64,
 }
 
 /// Replies that wait for an earlier one.
@@ -81,19 +91,44 @@ impl Replies {
     /// Puts a reply into its place.
     pub(crate) fn fill(&mut self, place: Place, reply: &[u8]) {
         let index = place.0.checked_sub(self.left).and_then(|index| usize::try_from(index).ok());
-        if index == Some(0) {
-            self.front.extend_from_slice(reply);
-            self.advance(1);
-            return self.leave();
-        }
         let segment = index.and_then(|index| self.segments.get_mut(index));
-        let segment = segment.filter(|segment| **segment == Segment::Waiting);
+        let segment = segment.filter(|segment| !matches!(segment, Segment::Ready { .. }));
         debug_assert!(segment.is_some(), "a place is filled once");
         if let Some(segment) = segment {
+            let reply = if *segment == Segment::Unwanted { &[] } else { reply };
+            if index == Some(0) {
+                self.front.extend_from_slice(reply);
+                self.advance(1);
+                return self.leave();
+            }
             let start = self.bytes.len();
             self.bytes.extend_from_slice(reply);
             self.ready_bytes += reply.len();
             *segment = Segment::Ready { start, end: self.bytes.len() };
+        }
+    }
+
+    /// What there is now.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            front_bytes: self.front.len(),
+            bytes: self.bytes.len(),
+            places: self.left + self.segments.len() as u64,
+        }
+    }
+
+    /// The client does not want the one reply that was added, or for which a place was kept, since `mark`.
+    pub(crate) fn silence(&mut self, mark: Mark) {
+        self.front.truncate(mark.front_bytes);
+        let added = self.bytes.len() - mark.bytes;
+        self.bytes.truncate(mark.bytes);
+        self.ready_bytes -= added;
+        let is_new = self.left + self.segments.len() as u64 > mark.places;
+        match self.segments.back_mut() {
+            Some(Segment::Ready { .. }) if is_new => drop(self.segments.pop_back()),
+            Some(Segment::Ready { end, .. }) => *end -= added,
+            Some(segment) if is_new => *segment = Segment::Unwanted,
+            Some(_) | None => {}
         }
     }
 
@@ -208,6 +243,42 @@ mod tests {
         replies.drain_into(&mut output);
         assert_eq!(output.capacity(), 1000);
         assert_eq!(replies.front.capacity(), 0, "and nothing is kept when nothing waits");
+    }
+
+    #[test]
+    fn a_reply_that_is_not_wanted_is_left_out_wherever_it_was_or_will_be() {
+        let mut replies = Replies::default();
+        let quietly = |replies: &mut Replies, add: fn(&mut Replies) -> Option<Place>| {
+            let mark = replies.mark();
+            let place = add(replies);
+            replies.silence(mark);
+            place
+        };
+        replies.push(b"1");
+        quietly(&mut replies, |replies| {
+            replies.push(b"x");
+            None
+        });
+        let unwanted = quietly(&mut replies, |replies| Some(replies.reserve()));
+        quietly(&mut replies, |replies| {
+            replies.push(b"x");
+            None
+        });
+        let second = replies.reserve();
+        replies.push(b"3");
+        quietly(&mut replies, |replies| {
+            replies.push(b"x");
+            None
+        });
+        replies.push(b"4");
+        let last = quietly(&mut replies, |replies| Some(replies.reserve()));
+        replies.push(b"5");
+        replies.fill(last.expect("a place"), b"x");
+        replies.fill(second, b"2");
+        assert_eq!(drained(&mut replies), b"1");
+        replies.fill(unwanted.expect("a place"), b"x");
+        assert_eq!(drained(&mut replies), b"2345");
+        assert!(replies.is_empty() && replies.ready_bytes() == 0);
     }
 
     #[test]

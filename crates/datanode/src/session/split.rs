@@ -218,7 +218,8 @@ impl Merged {
             Run::Split { merge: Merge::Ok, .. }
             | Run::Keys(_)
             | Run::Session(_)
-            | Run::Slots { .. } => Self::Ok,
+            | Run::Slots { .. }
+            | Run::Scan => Self::Ok,
         }
     }
 

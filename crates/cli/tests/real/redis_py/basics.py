@@ -37,6 +37,12 @@ def keys(a, b):
     assert b.type("k") == b"string"
     assert sorted(b.keys("m:1?")) == sorted(b"m:%d" % n for n in range(10, 20))
     assert a.dbsize() == b.dbsize() == 103
+    assert sorted(a.scan_iter("m:*", count=7)) == sorted(b"m:%d" % n for n in range(100))
+    assert len(set(b.scan_iter())) == 103 and list(a.scan_iter(_type="list")) == []
+    assert a.exists(b.randomkey()) == 1
+    assert a.rename("counter", "{counter}renamed") is True and b.renamenx("{counter}renamed", "counter") is True
+    assert b.copy("counter", "{counter}copy") is True and a.getdel("{counter}copy") == b"4"
+    assert a.object("encoding", "counter") == b"int"
     assert a.delete(*[f"m:{n}" for n in range(100)]) == 100
 
 
@@ -69,6 +75,10 @@ def server(a):
     assert a.info("server")["redis_mode"] == "standalone"
     assert a.client_setname("me") is True and a.client_getname() in (b"me", "me")
     assert a.config_get("maxmemory") is not None
+    assert a.config_set("maxclients", 9999) is True and a.config_get("maxclients") == {"maxclients": "9999"}
+    assert {"get", "scan", "randomkey"} <= {name.decode().lower() for name in a.command_list()}
+    assert [key for key in a.command_getkeys("MSET", "x", 1, "y", 2)] in ([b"x", b"y"], ["x", "y"])
+    assert a.client_info()["name"] == "me"
     refused(lambda: a.execute_command("NOSUCH", "x"), "unknown command 'NOSUCH'")
     refused(lambda: a.execute_command("GET"), "wrong number of arguments for 'get' command")
     refused(lambda: a.incr("k"), "value is not an integer or out of range")

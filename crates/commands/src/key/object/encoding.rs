@@ -18,6 +18,8 @@
 //! > OBJECT ENCODING nobody
 //! (nil)
 
+use annulet_store::Value;
+
 use super::OBJECT_FLAGS;
 use crate::prelude::*;
 
@@ -36,11 +38,11 @@ pub(crate) const SPEC: Spec = Spec {
 const EMBEDDED_BYTES_MAX: usize = 44;
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    match cx.string(args.at(2))? {
+    match cx.value(args.at(2)) {
         None => reply.null(),
-        Some(value) if parse_integer(value).is_some() => reply.bulk(b"int"),
-        Some(value) if value.len() <= EMBEDDED_BYTES_MAX => reply.bulk(b"embstr"),
-        Some(_) => reply.bulk(b"raw"),
+        Some(Value::String(value)) if parse_integer(value).is_some() => reply.bulk(b"int"),
+        Some(Value::String(value)) if value.len() <= EMBEDDED_BYTES_MAX => reply.bulk(b"embstr"),
+        Some(Value::String(_)) => reply.bulk(b"raw"),
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     match cx.idle_seconds(args.at(2)) {
-        Some(seconds) => reply.integer(seconds as i64),
+        Some(seconds) => reply.integer(i64::from(seconds)),
         None => reply.null(),
     }
     Ok(())

@@ -89,7 +89,13 @@ fn write_hints(spec: &Spec, reply: &mut Reply<'_>) {
         Run::Slots { .. } if spec.flags.contains(Flags::FAST) => {
             &["request_policy:all_shards", "response_policy:agg_sum"]
         }
+        Run::Slots { .. } if spec.flags.contains(Flags::ARBITRARY) => {
+            &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]
+        }
         Run::Slots { .. } => &["request_policy:all_shards", "nondeterministic_output_order"],
+        Run::Scan => {
+            &["request_policy:special", "response_policy:special", "nondeterministic_output"]
+        }
     };
     reply.set(hints.len());
     hints.iter().for_each(|hint| reply.bulk(hint.as_bytes()));

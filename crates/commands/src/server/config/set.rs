@@ -1,11 +1,11 @@
 //! CONFIG SET name value [name value ...]
 //!
-//! Changes settings of this node until it stops: all that are named, or none. A setting that cannot change while the node
-//! runs is refused, unless it has the wanted value already.
+//! Changes settings of this node until it stops: all that are named, or none. A setting that can change in Redis and not
+//! here is refused, unless it has the wanted value already.
 //!
-//! > CONFIG SET databases 16
+//! > CONFIG SET save ""
 //! OK
-//! > CONFIG SET databases 32
+//! > CONFIG SET databases 16
 //! (error) ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config
 //! > CONFIG SET colour blue
 //! (error) ERR Unknown option or number of arguments for CONFIG SET - 'colour'
@@ -26,6 +26,9 @@ pub(crate) const SPEC: Spec = Spec {
     run: Run::Session(run),
 };
 
+/// What Redis never lets change, whatever it is set to.
+const IMMUTABLE: [&str; 3] = ["cluster-enabled", "databases", "io-threads"];
+
 fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len() % 2 == 1 {
         return Err(Error::Syntax);
@@ -40,11 +43,12 @@ fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Ou
         let Some(&(name, old)) = settings.iter().find(known) else {
             return Err(Error::UnknownSetting { name: typed(word) });
         };
+        let refused = |reason: &str| Error::ConfigSet { name: typed(word), reason: reason.into() };
+        if IMMUTABLE.contains(&name) {
+            return Err(refused("can't set immutable config"));
+        }
         if named.contains(&name) {
-            return Err(Error::ConfigSet {
-                name: typed(word),
-                reason: "duplicate parameter".into(),
-            });
+            return Err(refused("duplicate parameter"));
         }
         named.push(name);
         if old.as_bytes() != value {
