@@ -121,21 +121,24 @@ impl Naming {
             return;
         }
         self.call_off_hopeless_drains();
-        let share = |id: &NodeId, weight| annulet_ring::Member { id: id.clone(), weight };
-        let shares: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.has_share())
-            .map(|(id, member)| share(id, member.info.weight))
-            .collect();
-        self.set_ring(balance(&self.places(), &shares));
+        self.set_ring(balance(&self.places(), &self.sharers(&BTreeMap::new())));
         self.assign(&self.slots.slots_of(None));
         self.plan_moves();
     }
 
+    /// Who is to have slots, with these weights instead of their own.
+    pub(super) fn sharers(&self, weights: &BTreeMap<NodeId, u32>) -> Vec<annulet_ring::Member> {
+        let sharers = self.members.iter().filter(|(_, member)| member.has_share());
+        let sharer = |(id, member): (&NodeId, &super::Member)| annulet_ring::Member {
+            id: id.clone(),
+            weight: weights.get(id).copied().unwrap_or(member.info.weight),
+        };
+        sharers.map(sharer).collect()
+    }
+
     /// The ring as if the moves under way had ended and no other were planned: from here the next plan starts, so that
     /// a slot does not go where an earlier plan wanted it only to go on from there.
-    fn places(&self) -> Ring {
+    pub(super) fn places(&self) -> Ring {
         let mut arriving: BTreeMap<Slot, &NodeId> = BTreeMap::new();
         for batch in self.plan.under_way.values() {
             arriving.extend(batch.slots.iter().map(|slot| (slot, &batch.target.id)));

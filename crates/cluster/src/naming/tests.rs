@@ -9,6 +9,7 @@ mod formation;
 mod history;
 mod moves;
 mod overlap;
+mod rebalance;
 mod register;
 mod restart;
 mod status;
@@ -230,6 +231,18 @@ impl World {
         match self.answers.remove(&request) {
             Some(Answer::Drain(result)) => result,
             other => panic!("no answer to the drain: {other:?}"),
+        }
+    }
+
+    fn rebalance(&mut self, weights: &[(&str, u32)], dry_run: bool) -> Result<Rebalance, String> {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        let weight = |&(name, weight): &(&str, u32)| (NodeId::new(name).unwrap(), weight);
+        let weights = weights.iter().map(weight).collect();
+        self.step(Event::Rebalance { request, weights, dry_run });
+        match self.answers.remove(&request) {
+            Some(Answer::Rebalance(result)) => result,
+            other => panic!("no answer to the rebalance: {other:?}"),
         }
     }
 

@@ -53,9 +53,8 @@ impl Before {
     }
 }
 
-/// A second change comes when this many batches of the first one are committed: at its start, in its middle, near its
-/// end.
-const BATCHES: [usize; 4] = [0, 1, 60, 120];
+/// A second change comes when this many batches of the first one are committed: at its start and in its middle.
+const BATCHES: [usize; 3] = [0, 1, 60];
 
 fn assert_good(world: &mut World, before: &Before, names: &[&str]) {
     world.let_go();
@@ -211,20 +210,21 @@ enum Change {
     Drain(usize),
 }
 
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        3 => (1..400_u32).prop_map(Change::Join),
+        2 => (0..NAMES.len()).prop_map(Change::Drain),
+    ]
+}
+
 const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn however_changes_overlap_no_more_slots_move_than_have_to(
-        changes in proptest::collection::vec(
-            (0..150_usize, prop_oneof![
-                3 => (1..400_u32).prop_map(Change::Join),
-                2 => (0..NAMES.len()).prop_map(Change::Drain),
-            ]),
-            1..7,
-        ),
+    fn however_changes_overlap_the_plan_is_fair_and_moves_as_few_slots_as_it_can(
+        changes in proptest::collection::vec((0..40_usize, change()), 1..7),
     ) {
         let mut world = World::of(&["a", "b", "c"]);
         let mut weights = BTreeMap::from([("a", 100), ("b", 100), ("c", 100)]);
@@ -244,26 +244,30 @@ proptest! {
                     }
                 }
             }
-            // What would come of this change alone, seen from a copy of the plan.
-            let target = world.naming.ring().clone();
-            let mut needed: BTreeMap<&NodeId, isize> = BTreeMap::new();
-            let mut planned = 0;
-            for slot in Slot::all() {
-                let (place, owner) = (before.places[slot.index()].as_ref().unwrap(), target.owner(slot).unwrap());
-                *needed.entry(place).or_default() += 1;
-                *needed.entry(owner).or_default() -= 1;
-                planned += isize::from(place != owner);
-            }
-            prop_assert_eq!(planned, needed.values().filter(|surplus| **surplus > 0).sum::<isize>());
-        }
-        world.let_go();
-        world.settle();
-        let total: u32 = weights.values().sum();
-        for (name, weight) in weights {
-            let product = SLOT_COUNT as u64 * u64::from(weight);
-            let quota = product / u64::from(total)..=product.div_ceil(total.into());
-            let share = world.owned(name).len() as u64;
-            prop_assert!(quota.contains(&share), "{} has {} of {:?}", name, share, quota);
+            assert_fair_and_few(&before, &world, &weights);
         }
     }
+}
+
+/// The ring gives each member its quota, rounded up or down, and is reached from `before` by as few moves as can be.
+fn assert_fair_and_few(before: &Before, world: &World, weights: &BTreeMap<&str, u32>) {
+    let ring = world.naming.ring();
+    let total: u64 = weights.values().copied().map(u64::from).sum();
+    let shares = ring.shares();
+    for (name, &weight) in weights {
+        let product = SLOT_COUNT as u64 * u64::from(weight);
+        let quota = product / total..=product.div_ceil(total);
+        let share = shares.get(*name).copied().unwrap_or(0) as u64;
+        assert!(quota.contains(&share), "{name} is to have {share} of {quota:?}");
+    }
+    let mut surplus: BTreeMap<&NodeId, isize> = BTreeMap::new();
+    let mut planned = 0;
+    for slot in Slot::all() {
+        let (place, owner) =
+            (before.places[slot.index()].as_ref().unwrap(), ring.owner(slot).unwrap());
+        *surplus.entry(place).or_default() += 1;
+        *surplus.entry(owner).or_default() -= 1;
+        planned += isize::from(place != owner);
+    }
+    assert_eq!(planned, surplus.values().filter(|surplus| **surplus > 0).sum::<isize>());
 }
