@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Ring(AdminArgs),
     /// Move everything away from a node, then let it leave
     Drain(DrainArgs),
+    /// Make every node's share fit its weight again, or show what that would move
+    Rebalance(RebalanceArgs),
     /// Print every change of the topology as it happens
     Watch(AdminArgs),
 }
@@ -129,6 +131,26 @@ pub(crate) struct DrainArgs {
     pub(crate) admin: AdminArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct RebalanceArgs {
+    /// Show what would move, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Another weight for a node, for as long as its process runs; may be repeated
+    #[arg(long, value_name = "NODE=WEIGHT", value_parser = node_weight)]
+    pub(crate) weight: Vec<(String, u32)>,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+/// Splits `node=weight`.
+fn node_weight(text: &str) -> Result<(String, u32), String> {
+    match text.rsplit_once('=').map(|(node, weight)| (node, weight.parse())) {
+        Some((node, Ok(weight))) if !node.is_empty() => Ok((node.to_owned(), weight)),
+        _ => Err("expected NODE=WEIGHT, as in 127.0.0.1:7001=200".to_owned()),
+    }
+}
+
 /// Accepts `host:port` as it is.
 fn host_port(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
@@ -165,6 +187,8 @@ mod tests {
             "annulet dev --port 1",
             "annulet status --timeout 5",
             "annulet drain",
+            "annulet rebalance --weight 127.0.0.1:7001",
+            "annulet rebalance --weight a=heavy",
             "annulet nodes --namenode 7000",
             "annulet datanode --listen localhost:0",
         ] {

@@ -1,5 +1,7 @@
 //! The commands of the NameNode's port: what was typed, checked.
 
+use std::collections::BTreeMap;
+
 use annulet_cluster::message::{Registration, ToNameNode};
 use annulet_resp::{Args, Error, Version, parse_integer};
 use annulet_ring::NodeId;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Status,
     /// `DRAIN id [STAY]`.
     Drain { id: NodeId, stay: bool },
+    /// `REBALANCE [DRYRUN] [WEIGHT id weight ...]`.
+    Rebalance { weights: BTreeMap<NodeId, u32>, dry_run: bool },
     /// `CLIENT ID`.
     ClientId,
     /// `CLIENT GETNAME`; names are taken and not kept.
@@ -69,6 +73,7 @@ impl Command {
             b"ring" => exactly(1, "ring").map(|()| Self::Ring)?,
             b"status" => exactly(1, "status").map(|()| Self::Status)?,
             b"drain" => parse_drain(args)?,
+            b"rebalance" => parse_rebalance(args)?,
             b"client" => parse_client(args)?,
             b"command" => Self::Commands,
             b"quit" => Self::Quit,
@@ -95,6 +100,7 @@ impl Command {
             Self::Ring => "ring",
             Self::Status => "status",
             Self::Drain { .. } => "drain",
+            Self::Rebalance { .. } => "rebalance",
             Self::ClientId | Self::ClientName | Self::Accepted => "client",
             Self::Commands => "command",
             Self::Quit => "quit",
@@ -150,8 +156,31 @@ fn parse_drain(args: Args<'_>) -> Result<Command, Error> {
     if !(2..=3).contains(&args.len()) {
         return Err(Error::WrongArity { command: "drain" });
     }
-    let id = NodeId::new(&String::from_utf8_lossy(args.at(1)));
-    Ok(Command::Drain { id: id.map_err(|error| Error::Other(format!("ERR {error}")))?, stay })
+    Ok(Command::Drain { id: parse_id(args.at(1))?, stay })
+}
+
+fn parse_id(text: &[u8]) -> Result<NodeId, Error> {
+    NodeId::new(&String::from_utf8_lossy(text))
+        .map_err(|error| Error::Other(format!("ERR {error}")))
+}
+
+fn parse_rebalance(args: Args<'_>) -> Result<Command, Error> {
+    let (mut weights, mut dry_run, mut at) = (BTreeMap::new(), false, 1);
+    while let Some(option) = args.get(at) {
+        match (option.to_ascii_lowercase().as_slice(), args.get(at + 1), args.get(at + 2)) {
+            (b"dryrun", ..) => {
+                dry_run = true;
+                at += 1;
+            }
+            (b"weight", Some(id), Some(weight)) => {
+                let weight = parse_integer(weight).and_then(|weight| u32::try_from(weight).ok());
+                weights.insert(parse_id(id)?, weight.ok_or(Error::NotAnInteger)?);
+                at += 3;
+            }
+            _ => return Err(Error::Syntax),
+        }
+    }
+    Ok(Command::Rebalance { weights, dry_run })
 }
 
 fn parse_client(args: Args<'_>) -> Result<Command, Error> {
@@ -217,6 +246,12 @@ mod tests {
         assert_eq!(error(&["HELLO", "3", "SETNAME"]), "ERR Syntax error in HELLO option 'SETNAME'");
         assert_eq!(error(&["HELLO", "3", "x"]), "ERR Syntax error in HELLO option 'x'");
         assert_eq!(error(&["DRAIN", "a", "now"]), "ERR syntax error");
+        assert_eq!(error(&["REBALANCE", "WEIGHT", "a"]), "ERR syntax error");
+        assert_eq!(error(&["REBALANCE", "now"]), "ERR syntax error");
+        assert_eq!(
+            error(&["REBALANCE", "WEIGHT", "a", "-1"]),
+            "ERR value is not an integer or out of range"
+        );
         assert!(error(&["DRAIN", "a b"]).starts_with("ERR \"a b\" cannot be the id of a node"));
         assert_eq!(
             error(&["SUBSCRIBE", "news"]),
@@ -240,5 +275,10 @@ mod tests {
             parsed(&["drain", "127.0.0.1:7001", "STAY"]),
             Command::Drain { stay: true, .. }
         ));
+        let rebalance = parsed(&["rebalance", "Weight", "a", "50", "DryRun", "weight", "b", "9"]);
+        let Command::Rebalance { weights, dry_run: true } = rebalance else {
+            panic!("{rebalance:?}");
+        };
+        assert_eq!(weights.into_values().collect::<Vec<_>>(), [50, 9]);
     }
 }

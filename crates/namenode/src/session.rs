@@ -136,6 +136,17 @@ impl Session {
             Command::Nodes => self.read(Read::Nodes).await,
             Command::Ring => self.read(Read::Ring).await,
             Command::Status => self.status().await,
+            Command::Rebalance { weights, dry_run } => {
+                let (answer, rebalance) = oneshot::channel();
+                match self.ask(Input::Rebalance { weights, dry_run, answer }, rebalance).await {
+                    Ok(Ok(rebalance)) => {
+                        let document = crate::published::json(&rebalance);
+                        self.reply().bulk(&document);
+                    }
+                    Ok(Err(reason)) => self.reply().error(&Error::Other(format!("ERR {reason}"))),
+                    Err(error) => self.reply().error(&error),
+                }
+            }
             Command::Drain { id, stay } => {
                 let (answer, drained) = oneshot::channel();
                 match self.ask(Input::Drain { id, stay, answer }, drained).await {
