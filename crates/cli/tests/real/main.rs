@@ -19,5 +19,6 @@ mod leave;
 mod moves;
 mod namenode_away;
 mod order;
+mod overlap;
 mod redis_py;
 mod wrap_around;
