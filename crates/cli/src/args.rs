@@ -61,6 +61,9 @@ pub(crate) struct NamenodeArgs {
     /// Where to listen [default: 127.0.0.1:7000]
     #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
     pub(crate) listen: Option<String>,
+    /// File with the cluster secret, which ANNULET_SECRET may hold instead; needed off loopback
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Where to keep who owns what [default: ./annulet-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
@@ -86,6 +89,9 @@ pub(crate) struct DatanodeArgs {
     /// Host that others are told to connect to [default: the host of --listen]
     #[arg(long, value_name = "HOST")]
     pub(crate) announce_host: Option<String>,
+    /// File with the cluster secret, which ANNULET_SECRET may hold instead; needed off loopback
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Share of the slots relative to other nodes [default: 100]
     #[arg(long, value_name = "N")]
     pub(crate) weight: Option<u32>,
@@ -103,6 +109,9 @@ pub(crate) struct AdminArgs {
         value_parser = host_port
     )]
     pub(crate) namenode: String,
+    /// File with the cluster secret, which ANNULET_SECRET may hold instead
+    #[arg(long, value_name = "FILE", env = "ANNULET_SECRET_FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Print JSON, as the NameNode sends it
     #[arg(long)]
     pub(crate) json: bool,

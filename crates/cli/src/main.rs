@@ -8,6 +8,7 @@ mod heap;
 mod logs;
 mod output;
 mod report;
+mod secret;
 mod signals;
 mod verb;
 

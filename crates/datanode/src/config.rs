@@ -1,5 +1,8 @@
 //! The settings of a DataNode. `config/datanode.toml` states every key with its default.
 
+use std::path::PathBuf;
+
+use annulet_net::secret::{Secret, SecretError};
 use annulet_ring::{InvalidNodeId, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,15 @@ pub struct Config {
     pub threads: usize,
     /// Share of the slots relative to other nodes.
     pub weight: u32,
+    /// Password of the user `default`; without one, clients need none.
+    pub requirepass: Option<String>,
+    /// While no password is set, clients of other machines are turned away.
+    pub protected_mode: bool,
+    /// File with the cluster secret.
+    pub secret_file: Option<PathBuf>,
+    /// The cluster secret itself, instead of the file; never from a settings file.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
     /// Client connections accepted at most.
     pub clients_max: usize,
     /// How long a command may wait for a slot that moves or an owner that does not answer, in milliseconds.
@@ -55,6 +67,10 @@ impl Default for Config {
             namenode: "127.0.0.1:7000".to_owned(),
             threads: 0,
             weight: 100,
+            requirepass: None,
+            protected_mode: true,
+            secret_file: None,
+            secret: None,
             clients_max: 10_000,
             forward_timeout_ms: 5_000,
             drain_timeout_s: 30,
@@ -100,6 +116,20 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: InvalidNodeId,
     },
+    /// The cluster secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Strangers could reach the peer port, and there is no secret to tell them from nodes.
+    #[error(
+        "peer_listen = {listen:?} is not loopback and there is no cluster secret: whoever reaches it could take this node's keys; give all processes of the cluster the same secret_file (or ANNULET_SECRET)"
+    )]
+    NoSecret {
+        /// Where the peer port would be.
+        listen: String,
+    },
+    /// The password is empty.
+    #[error("requirepass = \"\" is no password; leave the key out if clients need none")]
+    EmptyPassword,
     /// The weight is zero.
     #[error("weight = 0 is not possible; give 1 or more (100 is usual)")]
     Weight,
@@ -138,6 +168,9 @@ impl Config {
         if self.weight == 0 {
             return Err(ConfigError::Weight);
         }
+        if self.requirepass.as_ref().is_some_and(String::is_empty) {
+            return Err(ConfigError::EmptyPassword);
+        }
         let (host, port) = split("listen", &self.listen)?;
         let follow = |key, set: &Option<String>, host: &str, offset: u16| match set {
             Some(address) => split(key, address).map(|_| address.clone()),
@@ -174,6 +207,18 @@ impl Config {
         let id = NodeId::new(id).map_err(|reason| ConfigError::Id { value: id.clone(), reason })?;
         Ok(Resolved { id, listen, announce })
     }
+
+    /// The cluster secret, if there is one.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or it is too short.
+    pub fn cluster_secret(&self) -> Result<Option<Secret>, SecretError> {
+        match (&self.secret, &self.secret_file) {
+            (Some(secret), _) => Ok(Some(secret.clone())),
+            (None, Some(path)) => Secret::from_file(path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
 }
 
 fn split<'a>(key: &'static str, address: &'a str) -> Result<(&'a str, u16), ConfigError> {
@@ -209,6 +254,7 @@ mod tests {
         assert!(refused(|c| c.listen = "7001".to_owned()).contains("HOST:PORT"));
         assert!(refused(|c| c.listen = "127.0.0.1:65500".to_owned()).contains("cluster_listen"));
         assert!(refused(|c| c.listen = "0.0.0.0:7001".to_owned()).contains("announce_host"));
+        assert!(refused(|c| c.requirepass = Some(String::new())).contains("requirepass"));
         assert!(refused(|c| c.weight = 0).contains("weight"));
         assert!(refused(|c| c.id = Some("a b".to_owned())).contains("id"));
     }

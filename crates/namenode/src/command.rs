@@ -14,8 +14,10 @@ pub(crate) const CHANNEL: &str = "topology";
 pub(crate) enum Command {
     /// `PING [message]`.
     Ping(Option<Vec<u8>>),
-    /// `HELLO [version ...]`.
-    Hello(Option<Version>),
+    /// `HELLO [version [AUTH default secret] ...]`.
+    Hello { version: Option<Version>, password: Option<Vec<u8>> },
+    /// `AUTH [default] secret`.
+    Auth(Vec<u8>),
     /// `INFO [section ...]`, sections in lower case.
     Info(Vec<String>),
     /// `TOPOLOGY`.
@@ -61,7 +63,8 @@ impl Command {
         Ok(match name.as_slice() {
             b"ping" if args.len() > 2 => return Err(Error::WrongArity { command: "ping" }),
             b"ping" => Self::Ping(args.get(1).map(<[u8]>::to_vec)),
-            b"hello" => Self::Hello(parse_hello(args)?),
+            b"hello" => parse_hello(args)?,
+            b"auth" => parse_auth(args)?,
             b"info" => Self::Info(args.iter().skip(1).map(lower_case).collect()),
             b"topology" => exactly(1, "topology").map(|()| Self::Topology)?,
             b"subscribe" if args.len() < 2 => {
@@ -87,11 +90,17 @@ impl Command {
         matches!(self, Self::Subscribe | Self::Unsubscribe | Self::Ping(_) | Self::Quit)
     }
 
+    /// Whether it may be sent by who has not shown the secret. REGISTER answers in its own words.
+    pub(crate) fn is_allowed_to_strangers(&self) -> bool {
+        matches!(self, Self::Hello { .. } | Self::Auth(_) | Self::Quit | Self::Register(_))
+    }
+
     /// Its name in lower case, for errors.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Ping(_) => "ping",
-            Self::Hello(_) => "hello",
+            Self::Hello { .. } => "hello",
+            Self::Auth(_) => "auth",
             Self::Info(_) => "info",
             Self::Topology => "topology",
             Self::Subscribe => "subscribe",
@@ -113,12 +122,26 @@ fn lower_case(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).to_ascii_lowercase()
 }
 
-/// `HELLO [version [AUTH user password] [SETNAME name]]`. There are no passwords, and names are not kept.
-fn parse_hello(args: Args<'_>) -> Result<Option<Version>, Error> {
-    let Some(number) = args.get(1) else { return Ok(None) };
+/// `AUTH [user] password`. There is no user but `default`.
+fn parse_auth(args: Args<'_>) -> Result<Command, Error> {
+    match (args.get(1), args.get(2), args.len()) {
+        (None, ..) => Err(Error::WrongArity { command: "auth" }),
+        (Some(password), None, _) | (Some(b"default"), Some(password), 3) => {
+            Ok(Command::Auth(password.to_vec()))
+        }
+        (Some(_), Some(_), 3) => Err(Error::WrongPassword),
+        _ => Err(Error::Syntax),
+    }
+}
+
+/// `HELLO [version [AUTH user password] [SETNAME name]]`. The password is the cluster secret; names are not kept.
+fn parse_hello(args: Args<'_>) -> Result<Command, Error> {
+    let Some(number) = args.get(1) else {
+        return Ok(Command::Hello { version: None, password: None });
+    };
     let number = parse_integer(number).ok_or(Error::ProtocolVersionNotAnInteger)?;
     let version = Version::from_number(number).ok_or(Error::UnsupportedProtocol)?;
-    let mut at = 2;
+    let (mut password, mut at) = (None, 2);
     while let Some(option) = args.get(at) {
         let values = match option.to_ascii_lowercase().as_slice() {
             b"auth" => 2,
@@ -130,9 +153,12 @@ fn parse_hello(args: Args<'_>) -> Result<Option<Version>, Error> {
                 option: String::from_utf8_lossy(option).into_owned(),
             });
         }
+        if values == 2 {
+            password = args.get(at + 2).map(<[u8]>::to_vec);
+        }
         at += 1 + values;
     }
-    Ok(Some(version))
+    Ok(Command::Hello { version: Some(version), password })
 }
 
 fn check_channels(args: Args<'_>) -> Result<(), Error> {
@@ -269,7 +295,7 @@ mod tests {
         assert!(matches!(parsed(&["Topology"]), Command::Topology));
         assert!(matches!(
             parsed(&["hello", "3", "auth", "u", "p", "SetName", "n"]),
-            Command::Hello(Some(Version::Resp3))
+            Command::Hello { version: Some(Version::Resp3), password: Some(password) } if password == b"p"
         ));
         assert!(matches!(
             parsed(&["drain", "127.0.0.1:7001", "STAY"]),

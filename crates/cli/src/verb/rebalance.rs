@@ -14,7 +14,7 @@ use crate::output::{Align, Table, count, print};
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(args: &RebalanceArgs) -> Outcome {
-    let mut namenode = NameNode::connect(&args.admin.namenode).await?;
+    let mut namenode = NameNode::connect(&args.admin).await?;
     let mut command = vec!["REBALANCE".to_owned()];
     if args.dry_run {
         command.push("DRYRUN".to_owned());

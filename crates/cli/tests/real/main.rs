@@ -21,4 +21,5 @@ mod namenode_away;
 mod order;
 mod overlap;
 mod redis_py;
+mod strangers;
 mod wrap_around;

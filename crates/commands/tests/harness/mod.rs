@@ -142,6 +142,10 @@ impl Server for Node {
         [2, 1].map(|id| session(id).snapshot(9_000_000)).to_vec()
     }
 
+    fn is_password(&self, _password: &[u8]) -> Option<bool> {
+        None
+    }
+
     fn config(&self) -> Vec<(&'static str, String)> {
         vec![("maxmemory", "1048576".into()), ("port", "7001".into())]
     }
