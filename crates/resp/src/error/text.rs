@@ -92,13 +92,6 @@ impl Error {
             Self::UnsupportedProtocol => "NOPROTO unsupported protocol version",
             Self::ProtocolVersionNotAnInteger => PROTOCOL_VERSION_NOT_AN_INTEGER,
             Self::CrossSlot => "CROSSSLOT Keys in request don't hash to the same slot",
-            Self::InvalidClientName => INVALID_CLIENT_NAME,
-            Self::InvalidClientId => "ERR Invalid client ID",
-            Self::ClientIdNotPositive => "ERR client-id should be greater than 0",
-            Self::MaxAgeNotAnInteger => "ERR maxage is not an integer or out of range",
-            Self::MaxAgeNotPositive => "ERR maxage should be greater than 0",
-            Self::NoSuchClient => "ERR No such client",
-            Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
             Self::InvalidCommand => "ERR Invalid command specified",
             Self::NoKeyArguments => "ERR The command has no key arguments",
             Self::InvalidArgumentCount => INVALID_ARGUMENT_COUNT,
@@ -106,34 +99,28 @@ impl Error {
             Self::InvalidSlot => "ERR Invalid slot",
             Self::InvalidSlotOrCount => "ERR Invalid slot or number of keys",
             Self::ClusterDisabled => "ERR This instance has cluster support disabled",
+            _ => self.connection_text(),
+        }
+    }
+
+    /// The text of such an error that has to do with the connection and who is behind it.
+    fn connection_text(&self) -> &'static str {
+        match self {
+            Self::InvalidClientName => INVALID_CLIENT_NAME,
+            Self::InvalidClientId => "ERR Invalid client ID",
+            Self::ClientIdNotPositive => "ERR client-id should be greater than 0",
+            Self::MaxAgeNotAnInteger => "ERR maxage is not an integer or out of range",
+            Self::MaxAgeNotPositive => "ERR maxage should be greater than 0",
+            Self::NoSuchClient => "ERR No such client",
+            Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
             Self::AuthWithoutPassword => AUTH_WITHOUT_PASSWORD,
             Self::WrongPassword => "WRONGPASS invalid username-password pair or user is disabled.",
             Self::NoAuth => "NOAUTH Authentication required.",
             Self::HelloWithoutAuth => HELLO_WITHOUT_AUTH,
             Self::ProtectedMode => PROTECTED_MODE,
             Self::TooManyClients => "ERR max number of clients reached",
-            // Their texts depend on what was typed or what happened.
-            Self::InvalidExpireTime { .. }
-            | Self::UnsupportedOption { .. }
-            | Self::WrongArity { .. }
-            | Self::UnknownCommand { .. }
-            | Self::UnknownSubcommand { .. }
-            | Self::HelloOption { .. }
-            | Self::Moved { .. }
-            | Self::TryAgain { .. }
-            | Self::ClusterDown { .. }
-            | Self::Indeterminate { .. }
-            | Self::InvalidClientInfo { .. }
-            | Self::SubcommandArguments { .. }
-            | Self::UnknownClientType { .. }
-            | Self::NoSuchUser { .. }
-            | Self::UnrecognizedOption { .. }
-            | Self::UnknownSetting { .. }
-            | Self::ConfigSet { .. }
-            | Self::ConfigRewrite { .. }
-            | Self::SubscribedContext { .. }
-            | Self::Protocol(_)
-            | Self::Other(_) => "ERR",
+            // The texts of the rest depend on what was typed or what happened.
+            _ => "ERR",
         }
     }
 }
