@@ -1,9 +1,7 @@
 //! AUTH [username] password
 //!
-//! Shows the password, where the node asks for one. There is one user, `default`.
+//! Shows the password, where the node asks for one. There is one user, `default`; where no password is set, any is right for it.
 //!
-//! > AUTH secret
-//! (error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
 //! > AUTH default anything
 //! OK
 //! > AUTH somebody anything

@@ -35,7 +35,7 @@ impl Harness {
         Self {
             keyspace: Keyspace::new(7, |_| ()),
             session: Session::new(1, remote, local, now * 1000),
-            node: Node { mode, asked: RefCell::default() },
+            node: Node { mode, password: None, asked: RefCell::default() },
             now,
         }
     }
@@ -101,6 +101,7 @@ impl Harness {
 /// The server around the commands, with facts that never change.
 pub(crate) struct Node {
     pub(crate) mode: Mode,
+    pub(crate) password: Option<&'static str>,
     /// What it was asked to do, in words.
     pub(crate) asked: RefCell<Vec<String>>,
 }
@@ -142,8 +143,8 @@ impl Server for Node {
         [2, 1].map(|id| session(id).snapshot(9_000_000)).to_vec()
     }
 
-    fn is_password(&self, _password: &[u8]) -> Option<bool> {
-        None
+    fn is_password(&self, password: &[u8]) -> Option<bool> {
+        self.password.map(|right| right.as_bytes() == password)
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
