@@ -165,6 +165,7 @@ impl Naming {
 
     /// Takes one event, changes the state, and says what is to be done. `now_ms` never goes back.
     pub fn step(&mut self, now_ms: u64, event: Event, effects: &mut Vec<Effect>) {
+        self.notice_standstill(now_ms);
         match event {
             Event::Tick => self.tick(now_ms),
             Event::Registered { link, registration } => self.register(now_ms, link, registration),
