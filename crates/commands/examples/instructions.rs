@@ -119,5 +119,5 @@ fn request(keyspace: &Keyspace<()>, args: Args<'_>, reply: &mut Reply<'_>) -> Re
     let positions = spec.keys.positions(args.len()).map(|at| Slot::of_key(args.at(at)));
     let Some(slot) = positions.min() else { return Err(Error::Syntax) };
     let mut guard = keyspace.lock(slot);
-    run(&mut Context::new(NOW, Db::default(), [guard.entries()]), args, reply)
+    run(&mut Context::single(NOW, Db::default(), guard.entries()), args, reply)
 }

@@ -41,6 +41,12 @@ impl<'a> Context<'a> {
         Self { now, db, locked, hits: 0, misses: 0 }
     }
 
+    /// The same for a command whose keys are all in one slot.
+    #[inline]
+    pub fn single(now: UnixMillis, db: Db, locked: Entries<'a>) -> Self {
+        Self { now, db, locked: SmallVec::from_buf([locked]), hits: 0, misses: 0 }
+    }
+
     /// The moment at which the command runs.
     pub fn now(&self) -> UnixMillis {
         self.now
@@ -67,8 +73,13 @@ impl<'a> Context<'a> {
     }
 
     /// The value of a string key. A key that holds something else is an error.
+    #[inline]
     pub fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
-        Ok(self.string_and_expiry(key)?.map(|(value, _)| value))
+        match self.entry(key).map(|entry| entry.value().as_string()) {
+            Some(Some(value)) => Ok(Some(value)),
+            Some(None) => Err(Error::WrongType),
+            None => Ok(None),
+        }
     }
 
     /// The value of a string key, and until when it lives.
@@ -163,6 +174,7 @@ impl<'a> Context<'a> {
     }
 
     /// The live entry of a key; counts the hit or miss.
+    #[inline]
     fn entry(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let (now, db, index) = (self.now, self.db, self.index(key));
         let entry = self.locked[index].get(now, db, key);
@@ -185,10 +197,15 @@ impl<'a> Context<'a> {
     }
 
     /// Which of the locked slots is the key's. The common case, one slot, needs no hash of the key.
+    #[inline]
     fn index(&self, key: &[u8]) -> usize {
-        if self.locked.len() == 1 {
-            return 0;
+        match self.locked.len() {
+            1 => 0,
+            _ => self.index_of_many(key),
         }
+    }
+
+    fn index_of_many(&self, key: &[u8]) -> usize {
         let slot = Slot::of_key(key);
         self.locked
             .binary_search_by_key(&slot, Entries::slot)

@@ -115,6 +115,7 @@ pub static TABLE: [&Spec; 103] = [
 
 /// The row that a request calls for: the command, or the subcommand of a container such as `CLIENT`. An unknown
 /// name or a wrong number of arguments is the error that is to be answered.
+#[inline]
 pub fn resolve(args: Args<'_>) -> Result<&'static Spec, Error> {
     let Some(row) = position(args.name()) else { return Err(Error::unknown_command(args)) };
     let mut spec = TABLE[row];
@@ -163,57 +164,105 @@ fn subcommands(container: usize) -> impl Iterator<Item = &'static Spec> + Clone 
     })
 }
 
-/// Open addressing over the hashes of the names, built at compile time: one or two comparisons find a row.
+/// Open addressing over lengths and first bytes of the names, built at compile time: one or two comparisons find a row.
 /// Subcommands are not in it, since a request does not name them in one word.
-static INDEX: [u8; INDEX_LEN] = build_index();
+static INDEX: [Listed; INDEX_LEN] = build_index();
 const INDEX_LEN: usize = 256;
-const EMPTY: u8 = u8::MAX;
 
-const _: () =
-    assert!(TABLE.len() * 2 <= INDEX_LEN && TABLE.len() < EMPTY as usize, "the index is too small");
+/// What is compared before the rest of a name is.
+#[derive(Clone, Copy)]
+struct Listed {
+    head: u64,
+    length: u8,
+    row: u8,
+}
+
+/// No name is empty.
+const VACANT: Listed = Listed { head: 0, length: 0, row: 0 };
+
+const _: () = assert!(TABLE.len() * 2 <= INDEX_LEN && TABLE.len() <= 256, "the index is too small");
 const _: () =
     assert!(is_sorted(), "the rows of TABLE are not in order, or a name stands there twice");
 
+#[inline]
 fn position(name: &[u8]) -> Option<usize> {
-    let mut bucket = bucket_of(name);
+    let head = head(name);
+    let mut bucket = bucket_of(head, name.len());
     loop {
-        let row = INDEX[bucket];
-        if row == EMPTY {
+        let listed = INDEX[bucket];
+        if listed.length == VACANT.length {
             return None;
         }
-        if TABLE[row as usize].name.as_bytes().eq_ignore_ascii_case(name) {
-            return Some(row as usize);
+        if listed.head == head && usize::from(listed.length) == name.len() {
+            let row = usize::from(listed.row);
+            if name.len() <= HEAD_BYTES || is_rest(TABLE[row], name) {
+                return Some(row);
+            }
         }
         bucket = (bucket + 1) % INDEX_LEN;
     }
 }
 
-const fn build_index() -> [u8; INDEX_LEN] {
-    let mut index = [EMPTY; INDEX_LEN];
+fn is_rest(spec: &Spec, name: &[u8]) -> bool {
+    spec.name.as_bytes()[HEAD_BYTES..].eq_ignore_ascii_case(&name[HEAD_BYTES..])
+}
+
+const fn build_index() -> [Listed; INDEX_LEN] {
+    let mut index = [VACANT; INDEX_LEN];
     let mut row = 0;
     while row < TABLE.len() {
-        if !is_subcommand(TABLE[row].name.as_bytes()) {
-            let mut bucket = bucket_of(TABLE[row].name.as_bytes());
-            while index[bucket] != EMPTY {
+        let name = TABLE[row].name.as_bytes();
+        if !is_subcommand(name) {
+            assert!(is_word(name), "the name of a command has other bytes than small letters");
+            let head = head(name);
+            let mut bucket = bucket_of(head, name.len());
+            while index[bucket].length != VACANT.length {
                 bucket = (bucket + 1) % INDEX_LEN;
             }
-            index[bucket] = row as u8;
+            index[bucket] = Listed { head, length: name.len() as u8, row: row as u8 };
         }
         row += 1;
     }
     index
 }
 
-/// FNV-1a over the name in lower case, cut to the names' greatest length: a longer one is none of ours.
-const fn bucket_of(name: &[u8]) -> usize {
-    const NAME_BYTES_MAX: usize = 32;
-    let mut hash: u32 = 0x811c_9dc5;
+const HEAD_BYTES: usize = size_of::<u64>();
+
+/// Up to eight first bytes of a name in lower case; with the length it says them all. The bit that is set makes a small
+/// letter of a capital one, and of no other byte.
+#[inline]
+const fn head(name: &[u8]) -> u64 {
+    const LOWER: u64 = u64::from_ne_bytes([0x20; HEAD_BYTES]);
+    let bytes = if let Some(bytes) = name.first_chunk() {
+        u64::from_le_bytes(*bytes)
+    } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << u32::BITS
+    } else {
+        match *name {
+            [] => 0,
+            [a] => u64::from_le_bytes([a, 0, 0, 0, 0, 0, 0, 0]),
+            [a, b] => u64::from_le_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+            [a, b, c, ..] => u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        }
+    };
+    bytes | LOWER
+}
+
+/// Multiplicative hashing: the upper bits of the product depend on all bytes.
+#[inline]
+const fn bucket_of(head: u64, length: usize) -> usize {
+    const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+    let product = (head ^ length as u64).wrapping_mul(GOLDEN_RATIO);
+    (product >> (u64::BITS - INDEX_LEN.ilog2())) as usize
+}
+
+/// Whether these are small letters, on which [`head`] is exact.
+const fn is_word(name: &[u8]) -> bool {
     let mut at = 0;
-    while at < name.len() && at < NAME_BYTES_MAX {
-        hash = (hash ^ name[at].to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193);
+    while at < name.len() && name[at].is_ascii_lowercase() {
         at += 1;
     }
-    (hash ^ (hash >> 16)) as usize % INDEX_LEN
+    at == name.len() && at > 0
 }
 
 const fn is_subcommand(name: &[u8]) -> bool {
@@ -263,7 +312,22 @@ mod tests {
             let upper = spec.name.to_ascii_uppercase();
             assert_eq!(find(upper.as_bytes()).map(|found| found.name), Some(spec.name));
         }
-        assert!(find(b"").is_none() && find(b"getx").is_none() && find(&[b'g'; 100]).is_none());
+        assert!(find(b"").is_none() && find(b"getx").is_none() && find(&[b'g'; 300]).is_none());
+    }
+
+    #[test]
+    fn a_name_that_differs_in_one_byte_is_another() {
+        for name in commands().map(|spec| spec.name.as_bytes()) {
+            for at in 0..name.len() {
+                for byte in 0..=u8::MAX {
+                    let mut other = name.to_vec();
+                    other[at] = byte;
+                    let same = other.eq_ignore_ascii_case(name);
+                    let found = find(&other).map(|spec| spec.name.as_bytes());
+                    assert_eq!(found == Some(name), same, "{}", other.escape_ascii());
+                }
+            }
+        }
     }
 
     #[test]

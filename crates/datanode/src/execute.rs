@@ -66,17 +66,30 @@ pub(crate) fn run_keys(
     slots: &[Slot],
     reply: &mut Reply<'_>,
 ) -> Ran {
-    let keyspace = node.keyspace();
-    if let [slot] = *slots {
-        let mut guard = keyspace.lock(slot);
-        return match guard.companion().access(command.write) {
-            Access::Run => {
-                Ran::Done(finish(command, Context::new(now, db, [guard.entries()]), args, reply))
-            }
-            Access::Wait => Ran::Wait,
-            Access::Elsewhere => Ran::Elsewhere,
-        };
+    let [slot] = *slots else {
+        return run_on_many(node, command, (db, now), args, slots, reply);
+    };
+    let mut guard = node.keyspace().lock(slot);
+    match guard.companion().access(command.write) {
+        Access::Run => {
+            Ran::Done(finish(command, Context::single(now, db, guard.entries()), args, reply))
+        }
+        Access::Wait => Ran::Wait,
+        Access::Elsewhere => Ran::Elsewhere,
     }
+}
+
+/// Apart from the one above, which is nearly always what runs, for the room that so many guards take.
+#[inline(never)]
+fn run_on_many(
+    node: &Node,
+    command: KeysCommand,
+    (db, now): (Db, UnixMillis),
+    args: Args<'_>,
+    slots: &[Slot],
+    reply: &mut Reply<'_>,
+) -> Ran {
+    let keyspace = node.keyspace();
     let mut guards: SmallVec<[_; 8]> = slots.iter().map(|&slot| keyspace.lock(slot)).collect();
     let mut wait = false;
     for guard in &guards {
@@ -93,6 +106,7 @@ pub(crate) fn run_keys(
     Ran::Done(finish(command, Context::new(now, db, entries), args, reply))
 }
 
+#[inline]
 fn finish(
     command: KeysCommand,
     mut context: Context<'_>,

@@ -202,7 +202,7 @@ impl Socket {
     }
 
     /// Sends what is left and closes the sending side, within reason.
-    pub(crate) async fn finish(mut self) {
+    pub(crate) async fn finish(&mut self) {
         let last_words = async {
             while self.unsent_bytes() > 0 && self.turn(false, 0).await.is_ok() {}
             let _ = self.stream.shutdown().await;

@@ -85,7 +85,8 @@ impl Workers {
         queue.connections.fetch_add(1, Ordering::Relaxed);
         let connections = Arc::clone(&queue.connections);
         let task: Task = Box::new(move |worker| {
-            let served = serve(worker);
+            // A future that awaits another by value holds it twice.
+            let served = Box::pin(serve(worker));
             Box::pin(async move {
                 served.await;
                 connections.fetch_sub(1, Ordering::Relaxed);

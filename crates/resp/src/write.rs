@@ -35,10 +35,17 @@ pub(crate) fn write_count(out: &mut BytesMut, marker: u8, count: usize) {
 /// Appends `<marker><number>\r\n`.
 #[inline]
 pub(crate) fn write_integer(out: &mut BytesMut, marker: u8, number: i64) {
-    if let digit @ 0..=9 = number {
-        out.put_slice(&[marker, b'0' + digit as u8, b'\r', b'\n']);
-        return;
+    // Slices of constant length are copied by a store or two, others by a call.
+    let digit = |place: i64| b'0' + (number / place % 10) as u8;
+    match number {
+        0..=9 => out.put_slice(&[marker, digit(1), b'\r', b'\n']),
+        10..=99 => out.put_slice(&[marker, digit(10), digit(1), b'\r', b'\n']),
+        100..=999 => out.put_slice(&[marker, digit(100), digit(10), digit(1), b'\r', b'\n']),
+        _ => write_long_integer(out, marker, number),
     }
+}
+
+fn write_long_integer(out: &mut BytesMut, marker: u8, number: i64) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(number).as_bytes();
     out.reserve(HEADER_BYTES_MAX);

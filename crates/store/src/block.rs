@@ -122,22 +122,26 @@ impl Block {
         self.head().cast()
     }
 
+    #[inline]
     fn head(&self) -> *mut Head {
         let [a, b, c, d, e, f] = self.address;
         // The bytes that are left out are zero, as `at` has made sure, and it has exposed the provenance.
         std::ptr::with_exposed_provenance_mut(usize::from_le_bytes([a, b, c, d, e, f, 0, 0]))
     }
 
+    #[inline]
     pub(crate) fn tag(&self) -> Tag {
         // SAFETY: both constructors leave an initialised `Head` there, and this value owns it.
         unsafe { (*self.head()).tag }
     }
 
+    #[inline]
     pub(crate) fn set_tag(&mut self, tag: Tag) {
         // SAFETY: as in `tag`; `&mut self` is the only way to it.
         unsafe { (*self.head()).tag = tag };
     }
 
+    #[inline]
     pub(crate) fn view(&self) -> View<&[u8], &Large> {
         match self.length() {
             // SAFETY: the mark says that the pointer came from `large`; `&self` shares what it owns.
@@ -149,6 +153,7 @@ impl Block {
         }
     }
 
+    #[inline]
     pub(crate) fn view_mut(&mut self) -> View<&mut [u8], &mut Large> {
         match self.length() {
             // SAFETY: the mark says that the pointer came from `large`; `&mut self` is the only way to what it owns.
@@ -176,6 +181,7 @@ impl Block {
     }
 
     /// The length of a packed block, `None` of a large one.
+    #[inline]
     fn length(&self) -> Option<usize> {
         // SAFETY: as in `tag`.
         let length = unsafe { (*self.head()).length };

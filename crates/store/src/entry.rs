@@ -134,10 +134,12 @@ impl Entry {
         Front { db: self.db(), key: self.key(), expires_at: self.expires_at(), access }
     }
 
+    #[inline]
     pub(crate) fn db(&self) -> Db {
         Db::new(self.0.tag().meta & DB_MASK).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         match self.0.view() {
             View::Packed(bytes) => {
@@ -148,6 +150,7 @@ impl Entry {
         }
     }
 
+    #[inline]
     pub(crate) fn value(&self) -> &[u8] {
         match self.0.view() {
             View::Packed(bytes) => &bytes[Spans::of(self.0.tag(), bytes).value..],
@@ -168,21 +171,25 @@ impl Entry {
         self.0.address()
     }
 
+    #[inline]
     pub(crate) fn expires_at(&self) -> Option<UnixMillis> {
         match self.0.view() {
-            View::Packed(bytes) => Spans::of(self.0.tag(), bytes).deadline(bytes),
+            View::Packed(_) if self.0.tag().meta & EXPIRES == 0 => None,
+            View::Packed(bytes) => Some(UnixMillis(u64::from_le_bytes(*bytes.first_chunk()?))),
             View::Large(large) => large.expires_at,
         }
     }
 
     /// A key is expired when its deadline is now or past.
+    #[inline]
     pub(crate) fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires_at().is_some_and(|deadline| deadline <= now)
     }
 
     /// Whether this is the entry of `key` in `db`.
+    #[inline]
     pub(crate) fn is(&self, db: Db, key: &[u8]) -> bool {
-        self.key() == key && self.db() == db
+        self.db() == db && self.key() == key
     }
 
     /// What its allocations take.
@@ -196,6 +203,7 @@ impl Entry {
     }
 
     /// Somebody has asked for it. Writes only when the clock has moved on since: most reads leave the line clean.
+    #[inline]
     pub(crate) fn touch(&mut self, now: UnixMillis) {
         let tag = self.0.tag();
         let access = tag.access.again(now);
@@ -209,6 +217,7 @@ impl Entry {
     }
 
     /// Writes value and deadline over the old ones where they lie; `false` when they do not fit there exactly.
+    #[inline]
     pub(crate) fn overwrite(&mut self, value: &[u8], expires_at: Option<UnixMillis>) -> bool {
         let tag = self.0.tag();
         match self.0.view_mut() {
@@ -305,6 +314,7 @@ struct Spans {
 }
 
 impl Spans {
+    #[inline]
     fn of(tag: Tag, bytes: &[u8]) -> Spans {
         let mut at = 0;
         let deadline = (tag.meta & EXPIRES != 0).then_some(at);
@@ -318,11 +328,6 @@ impl Spans {
             at += LONG_KEY_BYTES;
         }
         Spans { deadline, key: at, value: at + key_length }
-    }
-
-    fn deadline(&self, bytes: &[u8]) -> Option<UnixMillis> {
-        let field = bytes[self.deadline?..].first_chunk()?;
-        Some(UnixMillis(u64::from_le_bytes(*field)))
     }
 
     /// Only for an entry that has a deadline exactly when `deadline` is some.

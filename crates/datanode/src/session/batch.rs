@@ -4,6 +4,7 @@
 //! parse, row, slot -> ask for slot | hash -> ask for bucket | ask for entry | run, append reply
 //! ```
 //! Each column goes over the whole batch before the next begins, so that a batch waits for its cache misses together.
+//! To ask for a later request just before an earlier one runs was tried, and costs more.
 
 use std::sync::Arc;
 

@@ -134,12 +134,16 @@ impl Replies {
 
     /// Moves all replies that nothing waits in front of to the output.
     pub(crate) fn drain_into(&mut self, output: &mut BytesMut) {
-        match output.is_empty() {
-            true => std::mem::swap(output, &mut self.front),
+        if self.front.is_empty() {
+            return;
+        }
+        match output.is_empty() && self.front.len() > KEPT_BYTES_MAX {
+            true => *output = std::mem::take(&mut self.front),
+            // The output is the worker's buffer; it must not end up with a connection.
             false => output.extend_from_slice(&self.front),
         }
         self.front.clear();
-        if self.front.capacity() > KEPT_BYTES_MAX {
+        if self.segments.is_empty() || self.front.capacity() > KEPT_BYTES_MAX {
             self.front = BytesMut::new();
         }
     }
@@ -262,6 +266,19 @@ mod tests {
         replies.fill(unwanted.expect("a place"), b"x");
         assert_eq!(drained(&mut replies), b"2345");
         assert!(replies.is_empty() && replies.ready_bytes() == 0);
+    }
+
+    #[test]
+    fn the_buffer_of_the_output_stays_where_it_is() {
+        let mut replies = Replies::default();
+        let mut output = BytesMut::with_capacity(1000);
+        replies.drain_into(&mut output);
+        assert_eq!(output.capacity(), 1000, "nothing to take");
+        let first = replies.reserve();
+        replies.fill(first, b"1");
+        replies.drain_into(&mut output);
+        assert_eq!(output.capacity(), 1000);
+        assert_eq!(replies.front.capacity(), 0, "and nothing is kept when nothing waits");
     }
 
     #[test]

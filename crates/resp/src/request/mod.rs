@@ -108,6 +108,15 @@ impl RequestParser {
             None => return Ok(Progress::Incomplete { missing_bytes_min: 1 }),
             Some(b'*') => {
                 self.form = Form::Multibulk;
+                if self.multibulk.is_new() {
+                    if let Some(length) =
+                        multibulk::read_whole(input, &self.limits, &mut self.spans)
+                    {
+                        self.completed = true;
+                        return Ok(Progress::Request { length, form: Form::Multibulk });
+                    }
+                    self.spans.clear();
+                }
                 self.multibulk.read(input, &self.limits, &mut self.spans)?
             }
             Some(_) => {

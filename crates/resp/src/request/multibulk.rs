@@ -1,4 +1,7 @@
 //! Multibulk requests: `*<count>\r\n`, then `$<length>\r\n<bytes>\r\n` for each argument.
+//!
+//! Nearly all requests arrive whole and have short lines: [`read_whole`] reads these and no others. [`Multibulk`] reads all
+//! of them, in pieces if need be.
 
 use memchr::memchr;
 
@@ -35,9 +38,58 @@ struct NumberLine {
     length: usize,
 }
 
+/// Reads a request that lies whole in the input, with the lines that nearly all requests have: where it ends. `None`
+/// says nothing of the request; what it has pushed means nothing then.
+#[inline]
+pub(super) fn read_whole(input: &[u8], limits: &Limits, spans: &mut Vec<Span>) -> Option<usize> {
+    let (count, mut at) = short_number(input, 1)?;
+    if count > limits.args_max {
+        return None;
+    }
+    for _ in 0..count {
+        if *input.get(at)? != b'$' {
+            return None;
+        }
+        let (length, start) = short_number(input, at + 1)?;
+        let end = start + length;
+        if length > limits.bulk_bytes_max || input.get(end..end + 2)? != b"\r\n" {
+            return None;
+        }
+        spans.push(Span::new(start, end));
+        at = end + 2;
+    }
+    (at <= limits.request_bytes_max).then_some(at)
+}
+
+/// A number of up to four digits and the end of its line, from `at` on: its value, and what follows the line.
+#[inline(always)]
+fn short_number(input: &[u8], at: usize) -> Option<(usize, usize)> {
+    const DIGITS_MAX: usize = 4;
+    let line = input.get(at..)?;
+    let mut number = 0;
+    for (place, &byte) in line.iter().take(DIGITS_MAX + 1).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let ends = place > 0 && byte == b'\r' && line.get(place + 1) == Some(&b'\n');
+            return ends.then_some((number, at + place + 2));
+        }
+        // A zero in front is an error, which is not found here.
+        if number == 0 && place > 0 {
+            return None;
+        }
+        number = number * 10 + usize::from(digit);
+    }
+    None
+}
+
 impl Multibulk {
-    /// Reads on in `input`, which begins with the request's `*`, and pushes every argument that is complete.
+    /// Whether nothing of the request is understood yet.
     #[inline]
+    pub(super) fn is_new(&self) -> bool {
+        self.args_left.is_none()
+    }
+
+    /// Reads on in `input`, which begins with the request's `*`, and pushes every argument that is complete.
     pub(super) fn read(
         &mut self,
         input: &[u8],
@@ -87,21 +139,15 @@ impl Multibulk {
         self.apart_bytes += self.length.replace(0).unwrap_or_default();
     }
 
-    // Inlined by force: through memory, the nested results of these two cost a third of the parsing.
-
     /// The number of arguments; below zero counts as none.
-    #[inline(always)]
     fn read_count(
         &mut self,
         input: &[u8],
         limits: &Limits,
     ) -> Result<Option<usize>, ProtocolError> {
-        let line = match self.short_line(input, b'*') {
-            Some(line) => line,
-            None => match self.line(input, limits, ProtocolError::MultibulkLineTooBig)? {
-                Some(line) => number_line(&line[1..], ProtocolError::InvalidMultibulkLength)?,
-                None => return Ok(None),
-            },
+        let line = match self.line(input, limits, ProtocolError::MultibulkLineTooBig)? {
+            Some(line) => number_line(&line[1..], ProtocolError::InvalidMultibulkLength)?,
+            None => return Ok(None),
         };
         let count = usize::try_from(line.number).unwrap_or(0);
         if count > limits.args_max {
@@ -112,19 +158,15 @@ impl Multibulk {
     }
 
     /// The length of the next argument, checked to fit the limits.
-    #[inline(always)]
     fn read_length(
         &mut self,
         input: &[u8],
         limits: &Limits,
     ) -> Result<Option<usize>, ProtocolError> {
-        let line = match self.short_line(input, b'$') {
-            Some(line) => line,
-            None => match self.line(input, limits, ProtocolError::BulkLineTooBig)? {
-                Some([b'$', line @ ..]) => number_line(line, ProtocolError::InvalidBulkLength)?,
-                Some(line) => return Err(ProtocolError::ExpectedBulk { found: line[0] }),
-                None => return Ok(None),
-            },
+        let line = match self.line(input, limits, ProtocolError::BulkLineTooBig)? {
+            Some([b'$', line @ ..]) => number_line(line, ProtocolError::InvalidBulkLength)?,
+            Some(line) => return Err(ProtocolError::ExpectedBulk { found: line[0] }),
+            None => return Ok(None),
         };
         let length = usize::try_from(line.number).unwrap_or(usize::MAX);
         if length > limits.bulk_bytes_max {
@@ -138,32 +180,12 @@ impl Multibulk {
         Ok(Some(length))
     }
 
-    #[inline]
     fn advance(&mut self, bytes: usize) {
         self.cursor += bytes;
         self.searched = 0;
     }
 
-    /// The line at the cursor when it is what nearly every line is: whole, with the marker and a
-    /// number of one or two digits.
-    #[inline]
-    fn short_line(&self, input: &[u8], marker: u8) -> Option<NumberLine> {
-        match *input.get(self.cursor..)? {
-            [first, ones @ b'0'..=b'9', b'\r', b'\n', ..] if first == marker => {
-                Some(NumberLine { number: i64::from(ones - b'0'), length: 4 })
-            }
-            [first, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..]
-                if first == marker =>
-            {
-                let number = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
-                Some(NumberLine { number, length: 5 })
-            }
-            _ => None,
-        }
-    }
-
     /// The line at the cursor with its CR LF, once it is whole.
-    #[cold]
     fn line<'i>(
         &mut self,
         input: &'i [u8],
