@@ -6,7 +6,9 @@ use std::time::Duration;
 use annulet_client::{CallError, Connection, Value};
 use serde::de::DeserializeOwned;
 
+use crate::args::AdminArgs;
 use crate::failure::{Failure, Outcome};
+use crate::secret;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,18 +22,22 @@ pub(crate) struct NameNode {
 }
 
 impl NameNode {
-    /// Connects to the NameNode at `address`.
+    /// Connects to the NameNode that `args` name, and proves to know the cluster secret if there is one.
     ///
     /// # Errors
-    /// When nobody can be reached there, with the reason and the way out.
-    pub(crate) async fn connect(address: &str) -> Outcome<Self> {
-        match Connection::connect(address, CONNECT_TIMEOUT).await {
-            Ok(connection) => Ok(Self {
-                address: address.to_owned(),
-                connection: connection.with_call_timeout(CALL_TIMEOUT),
-            }),
-            Err(error) => Err(unreachable(address, &error)),
+    /// When nobody can be reached there, or one of the two does not know the secret, with the way out.
+    pub(crate) async fn connect(args: &AdminArgs) -> Outcome<Self> {
+        let address = &args.namenode;
+        let secret = secret::of(args.secret_file.as_deref())?;
+        let connection = Connection::connect(address, CONNECT_TIMEOUT).await;
+        let connection = connection.map_err(|error| unreachable(address, &error))?;
+        let mut connection = connection.with_call_timeout(CALL_TIMEOUT);
+        if let Some(secret) = secret {
+            connection.prove(&secret).await.map_err(|error| {
+                Failure::Failed(format!("the NameNode at {address} refused: {error}"))
+            })?;
         }
+        Ok(Self { address: address.clone(), connection })
     }
 
     /// Sends a command whose answer is a JSON document, and returns it as it came.
@@ -62,6 +68,10 @@ impl NameNode {
                     &format!("{error}; this is not a NameNode, name it with --namenode HOST:PORT"),
                 ))
             }
+            Err(CallError::Server(error)) if error.code == "NOAUTH" => Err(self.fault(
+                command,
+                "this cluster has a secret; give it by --secret-file or ANNULET_SECRET",
+            )),
             Err(CallError::Server(error)) => Err(self.fault(command, &error.message)),
             Err(error) => Err(self.fault(command, &error.to_string())),
         }

@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Ring(AdminArgs),
     /// Move everything away from a node, then let it leave
     Drain(DrainArgs),
+    /// Make every node's share fit its weight again, or show what that would move
+    Rebalance(RebalanceArgs),
     /// Print every change of the topology as it happens
     Watch(AdminArgs),
 }
@@ -59,6 +61,9 @@ pub(crate) struct NamenodeArgs {
     /// Where to listen [default: 127.0.0.1:7000]
     #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
     pub(crate) listen: Option<String>,
+    /// File with the cluster secret, which ANNULET_SECRET may hold instead; needed off loopback
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Where to keep who owns what [default: ./annulet-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
@@ -84,6 +89,9 @@ pub(crate) struct DatanodeArgs {
     /// Where others reach the client port, when that is not --listen; the other ports follow
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) announce: Option<String>,
+    /// File with the cluster secret, which ANNULET_SECRET may hold instead; needed off loopback
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Share of the slots relative to other nodes [default: 100]
     #[arg(long, value_name = "N")]
     pub(crate) weight: Option<u32>,
@@ -101,6 +109,9 @@ pub(crate) struct AdminArgs {
         value_parser = host_port
     )]
     pub(crate) namenode: String,
+    /// File with the cluster secret, which ANNULET_SECRET may hold instead
+    #[arg(long, value_name = "FILE", env = "ANNULET_SECRET_FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
     /// Print JSON, as the NameNode sends it
     #[arg(long)]
     pub(crate) json: bool,
@@ -127,6 +138,26 @@ pub(crate) struct DrainArgs {
     pub(crate) stay: bool,
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebalanceArgs {
+    /// Show what would move, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Another weight for a node, for as long as its process runs; may be repeated
+    #[arg(long, value_name = "NODE=WEIGHT", value_parser = node_weight)]
+    pub(crate) weight: Vec<(String, u32)>,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+/// Splits `node=weight`.
+fn node_weight(text: &str) -> Result<(String, u32), String> {
+    match text.rsplit_once('=').map(|(node, weight)| (node, weight.parse())) {
+        Some((node, Ok(weight))) if !node.is_empty() => Ok((node.to_owned(), weight)),
+        _ => Err("expected NODE=WEIGHT, as in 127.0.0.1:7001=200".to_owned()),
+    }
 }
 
 /// Accepts `host:port` as it is.
@@ -165,6 +196,8 @@ mod tests {
             "annulet dev --port 1",
             "annulet status --timeout 5",
             "annulet drain",
+            "annulet rebalance --weight 127.0.0.1:7001",
+            "annulet rebalance --weight a=heavy",
             "annulet nodes --namenode 7000",
             "annulet datanode --listen localhost:0",
         ] {

@@ -8,6 +8,7 @@ mod heap;
 mod logs;
 mod output;
 mod report;
+mod secret;
 mod signals;
 mod verb;
 
@@ -45,6 +46,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Nodes(args) => on_runtime(verb::nodes::run(&args)),
         Verb::Ring(args) => on_runtime(verb::ring::run(&args)),
         Verb::Drain(args) => on_runtime(verb::drain::run(&args)),
+        Verb::Rebalance(args) => on_runtime(verb::rebalance::run(&args)),
         Verb::Watch(args) => on_runtime(verb::watch::run(&args)),
     }
 }

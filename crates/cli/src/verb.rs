@@ -5,6 +5,7 @@ pub(crate) mod dev;
 pub(crate) mod drain;
 pub(crate) mod namenode;
 pub(crate) mod nodes;
+pub(crate) mod rebalance;
 pub(crate) mod ring;
 pub(crate) mod status;
 pub(crate) mod watch;

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use annulet_net::secret::{CLIENT_IDENTITY, Caller, Secret};
 use annulet_net::tcp;
 use annulet_resp::write_request;
 use bytes::BytesMut;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::reply::{BULK_BYTES_MAX, Decoded, ReplyDecoder};
-use crate::{CallError, ReplyError, Value};
+use crate::{CallError, ReplyError, ServerError, Value};
 
 /// What one read asks for at the least.
 const READ_BYTES: usize = 16 * 1024;
@@ -119,6 +120,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         result
     }
 
+    /// Shows a process of the cluster that this side knows the secret, and sees that the other side does. To be called
+    /// before anything else.
+    ///
+    /// # Errors
+    /// As [`Self::call`]; a [`CallError::Server`] with the code `REFUSED` when one side does not know the secret. The
+    /// connection is of no further use then.
+    pub async fn prove(&mut self, secret: &Secret) -> Result<(), CallError> {
+        let refused = |reason: String| {
+            CallError::Server(ServerError { code: "REFUSED".to_owned(), message: reason })
+        };
+        let mut caller = Caller::new(secret.clone(), CLIENT_IDENTITY);
+        let answer = self.call(&caller.challenge()).await?;
+        let proof = caller.prove(&words(&answer)).map_err(refused)?;
+        let answer = self.call(&proof).await?;
+        caller.check(&words(&answer)).map_err(refused)
+    }
+
     async fn exchange<A: AsRef<[u8]>>(
         &mut self,
         args: &[A],
@@ -184,4 +202,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
     }
+}
+
+/// The words of a frame; none when it is something else.
+fn words(value: &Value) -> Vec<&[u8]> {
+    let elements = value.as_elements().unwrap_or_default();
+    elements.iter().map(|element| element.as_bytes().unwrap_or_default()).collect()
 }

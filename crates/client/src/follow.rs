@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::route::Router;
 use crate::shared::Shared;
 use crate::topology::{Message, Reception, Topology};
-use crate::{CallError, Connection, Error, node};
+use crate::{CallError, Connection, Error, ServerError, node};
 
 pub(crate) use ask::ask_when_stale;
 pub(crate) use listen::listen;
@@ -120,15 +120,20 @@ async fn ask_namenode(
 /// Connects to a NameNode or a DataNode, to ask about the cluster.
 async fn connect(address: &str, options: &Options) -> Result<Connection, CallError> {
     let connection = Connection::connect(address, options.connect_timeout).await?;
-    let connection = connection.with_call_timeout(options.connect_timeout);
-    // A NameNode knows no users; it is asked without credentials when it refuses them.
-    match node::greet(connection, options).await {
-        Err(CallError::Server(_)) if options.credentials.is_some() => {
-            let connection = Connection::connect(address, options.connect_timeout).await?;
-            Ok(connection.with_call_timeout(options.connect_timeout))
+    let mut connection = connection.with_call_timeout(options.connect_timeout);
+    if let Some(secret) = &options.secret {
+        match connection.prove(secret).await {
+            Ok(()) => {}
+            // Only a NameNode asks for the secret.
+            Err(CallError::Server(error)) if is_unknown(&error) => {}
+            Err(error) => return Err(error),
         }
-        connection => connection,
     }
+    node::greet(connection, options).await
+}
+
+fn is_unknown(error: &ServerError) -> bool {
+    error.message.to_ascii_lowercase().starts_with("unknown command")
 }
 
 /// The NameNode's topology: routes follow before watchers hear of it.

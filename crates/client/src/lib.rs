@@ -18,6 +18,7 @@ mod topology;
 mod value;
 mod watch;
 
+pub use annulet_net::secret::{Secret, SecretError};
 pub use annulet_ring::{Slot, SlotRange, SlotSet};
 pub use client::{Client, SetOptions, Ttl};
 pub use command::Command;

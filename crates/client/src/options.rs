@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use annulet_net::secret::{Secret, SecretError};
+
 use crate::{Client, Error};
 
 /// Settings of a [`Client`], each with a default that suits most.
@@ -25,6 +27,7 @@ pub struct Options {
     pub(crate) queue_bytes: usize,
     pub(crate) reply_bytes: usize,
     pub(crate) credentials: Option<(String, String)>,
+    pub(crate) secret: Option<Secret>,
 }
 
 /// A call ends after this long. Above the 5 s for which a server lets a command wait for a slot.
@@ -47,6 +50,7 @@ impl Default for Options {
             queue_bytes: QUEUE_BYTES,
             reply_bytes: REPLY_BYTES,
             credentials: None,
+            secret: None,
         }
     }
 }
@@ -99,6 +103,22 @@ impl Options {
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some((user.into(), password.into()));
         self
+    }
+
+    /// The password of the user `default` for every node; short for [`Options::credentials`].
+    #[must_use]
+    pub fn password(self, password: impl Into<String>) -> Self {
+        self.credentials("default", password)
+    }
+
+    /// The cluster secret, which a NameNode may ask for before it tells the topology. It never leaves this process; the
+    /// NameNode has to know it too.
+    ///
+    /// # Errors
+    /// When it is too short to be one.
+    pub fn secret(mut self, secret: &str) -> Result<Self, SecretError> {
+        self.secret = Some(Secret::new(secret)?);
+        Ok(self)
     }
 
     /// Finds the cluster and connects to it; see [`Client::connect`].

@@ -221,6 +221,8 @@ pub enum Refusal {
     IdTaken,
     /// This incarnation was declared dead; come back empty, with a new one.
     DeclaredDead,
+    /// The node has not proved to know the cluster secret.
+    NoProof,
     /// The registration makes no sense (an empty address, a weight of 0).
     Invalid,
 }

@@ -23,6 +23,7 @@ mod failure;
 mod member;
 mod moves;
 mod plan;
+mod rebalance;
 mod register;
 mod status;
 mod stored;
@@ -36,6 +37,7 @@ use annulet_ring::{Epoch, Generation, NodeId, Ring};
 use crate::message::{ClusterId, ToNameNode};
 
 pub use event::{Answer, Effect, Event, LinkId, ProbeId, ProbeOutcome, RequestId};
+pub use rebalance::{Rebalance, Share, Transfer};
 pub use status::{Moves, NodeRow, Status};
 pub use stored::{
     Conflict, DEPARTED_NODES_MAX, Decision, Departed, SlotRecord, Stored, StoredMember, remember,
@@ -163,6 +165,7 @@ impl Naming {
 
     /// Takes one event, changes the state, and says what is to be done. `now_ms` never goes back.
     pub fn step(&mut self, now_ms: u64, event: Event, effects: &mut Vec<Effect>) {
+        self.notice_standstill(now_ms);
         match event {
             Event::Tick => self.tick(now_ms),
             Event::Registered { link, registration } => self.register(now_ms, link, registration),
@@ -170,6 +173,9 @@ impl Naming {
             Event::LinkLost { link } => self.lose_link(now_ms, link),
             Event::ProbeAnswered { probe, outcome } => self.probe_answered(now_ms, probe, &outcome),
             Event::Drain { request, id, stay } => self.drain_requested(request, &id, stay),
+            Event::Rebalance { request, weights, dry_run } => {
+                self.rebalance_requested(request, &weights, dry_run)
+            }
             Event::Status { request } => self.status_requested(request),
         }
         self.form(now_ms);

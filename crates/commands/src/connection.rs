@@ -1,5 +1,6 @@
 //! Commands on the client's own connection.
 
+pub(crate) mod auth;
 pub(crate) mod client;
 pub(crate) mod echo;
 pub(crate) mod hello;

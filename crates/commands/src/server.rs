@@ -40,6 +40,9 @@ pub trait Server {
     /// be changed or not to this value.
     fn set_config(&self, settings: &[(&str, &[u8])]) -> Outcome;
 
+    /// Whether this is the password of the user `default`; `None` when it has none.
+    fn is_password(&self, password: &[u8]) -> Option<bool>;
+
     /// Lets the counters behind `INFO` start again from zero.
     fn reset_stats(&self);
 

@@ -26,6 +26,8 @@ pub struct Session {
     pub no_evict: bool,
     /// What the connection reads is not marked as used, as `CLIENT NO-TOUCH` asked.
     pub no_touch: bool,
+    /// It may send any command: it has shown the password, or the node asks for none. Set by the shell to begin with.
+    pub authenticated: bool,
     /// The connection is to be closed once the replies so far are written.
     pub closing: bool,
     /// The client's address, `host:port`.
@@ -55,6 +57,7 @@ impl Session {
             replies: Replies::All,
             no_evict: false,
             no_touch: false,
+            authenticated: true,
             closing: false,
             remote,
             local,

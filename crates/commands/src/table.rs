@@ -7,9 +7,10 @@ use crate::spec::Spec;
 use crate::{cluster, connection, key, server, string};
 
 /// Every command. That it is sorted and names nothing twice is checked when it is compiled.
-pub static TABLE: [&Spec; 122] = [
+pub static TABLE: [&Spec; 123] = [
     &string::append::SPEC,
     &cluster::asking::SPEC,
+    &connection::auth::SPEC,
     &connection::client::SPEC,
     &connection::client::getname::SPEC,
     &connection::client::getredir::SPEC,

@@ -49,6 +49,40 @@ fn a_hello_that_is_refused_changes_nothing() {
 }
 
 #[test]
+fn a_session_is_let_in_by_the_password_and_shut_out_again_by_reset() {
+    let mut server = Harness::new();
+    assert_eq!(
+        server.text("AUTH secret"),
+        "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n"
+    );
+    server.node.password = Some("secret");
+    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    for (line, expected, authenticated) in [
+        ("RESET", "+RESET\r\n", false),
+        ("AUTH wrong", wrong, false),
+        ("AUTH default wrong", wrong, false),
+        ("AUTH nobody secret", wrong, false),
+        ("AUTH default secret more", "-ERR syntax error\r\n", false),
+        (
+            "HELLO 3",
+            "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n",
+            false,
+        ),
+        ("HELLO 3 AUTH default wrong", wrong, false),
+        ("AUTH secret", "+OK\r\n", true),
+        ("AUTH wrong", wrong, true),
+        ("RESET", "+RESET\r\n", false),
+        ("AUTH default secret", "+OK\r\n", true),
+    ] {
+        assert_eq!(server.text(line), expected, "{line}");
+        assert_eq!(server.session.authenticated, authenticated, "{line}");
+    }
+    server.text("RESET");
+    assert!(server.text("HELLO 3 AUTH default secret").starts_with('%'));
+    assert!(server.session.authenticated);
+}
+
+#[test]
 fn clients_are_listed_line_by_line_in_the_order_of_their_ids() {
     let mut server = Harness::new();
     server.run("CLIENT SETNAME worker");

@@ -1,8 +1,10 @@
 //! The settings of a DataNode. `config/datanode.toml` states every key with its default.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
 
 use annulet_cluster::message::Addresses;
+use annulet_net::secret::{Secret, SecretError};
 use annulet_ring::{InvalidNodeId, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,15 @@ pub struct Config {
     pub threads: usize,
     /// Share of the slots relative to other nodes.
     pub weight: u32,
+    /// Password of the user `default`; without one, clients need none.
+    pub requirepass: Option<String>,
+    /// While no password is set, clients of other machines are turned away.
+    pub protected_mode: bool,
+    /// File with the cluster secret.
+    pub secret_file: Option<PathBuf>,
+    /// The cluster secret itself, instead of the file; never from a settings file.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
     /// Client connections accepted at most.
     pub clients_max: usize,
     /// How long a command may wait for a slot that moves or an owner that does not answer, in milliseconds.
@@ -65,6 +76,10 @@ impl Default for Config {
             namenode: "127.0.0.1:7000".to_owned(),
             threads: 0,
             weight: 100,
+            requirepass: None,
+            protected_mode: true,
+            secret_file: None,
+            secret: None,
             clients_max: 10_000,
             forward_timeout_ms: 5_000,
             drain_timeout_s: 30,
@@ -122,6 +137,20 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: InvalidNodeId,
     },
+    /// The cluster secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Strangers could reach the peer port, and there is no secret to tell them from nodes.
+    #[error(
+        "peer_listen = {listen:?} is not loopback and there is no cluster secret: whoever reaches it could take this node's keys; give all processes of the cluster the same secret_file (or ANNULET_SECRET)"
+    )]
+    NoSecret {
+        /// Where the peer port would be.
+        listen: String,
+    },
+    /// The password is empty.
+    #[error("requirepass = \"\" is no password; leave the key out if clients need none")]
+    EmptyPassword,
     /// The weight is zero.
     #[error("weight = 0 is not possible; give 1 or more (100 is usual)")]
     Weight,
@@ -159,6 +188,9 @@ impl Config {
     pub fn resolve(&self) -> Result<Resolved, ConfigError> {
         if self.weight == 0 {
             return Err(ConfigError::Weight);
+        }
+        if self.requirepass.as_ref().is_some_and(String::is_empty) {
+            return Err(ConfigError::EmptyPassword);
         }
         let listen = self.listen()?;
         let announce = self.announce(&listen)?;
@@ -198,7 +230,7 @@ impl Config {
         let follow = |key, set: &Option<String>, listen_key, listen: &str| {
             let (_, listen_port) = split(listen_key, listen)?;
             let (host, port) = match self::announced(key, set.as_deref())? {
-                Some((host, Some(port))) => return Ok(format!("{host}:{port}")),
+                Some((host, Some(port))) => return Ok::<_, ConfigError>(format!("{host}:{port}")),
                 Some((host, None)) => (host, i32::from(listen_port)),
                 None => (host, i32::from(listen_port) + distance),
             };
@@ -215,6 +247,18 @@ impl Config {
             peer: follow("peer_announce", &self.peer_announce, "peer_listen", &listen.peer)?,
             drain: listen.drain.clone(),
         })
+    }
+
+    /// The cluster secret, if there is one.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or it is too short.
+    pub fn cluster_secret(&self) -> Result<Option<Secret>, SecretError> {
+        match (&self.secret, &self.secret_file) {
+            (Some(secret), _) => Ok(Some(secret.clone())),
+            (None, Some(path)) => Secret::from_file(path).map(Some),
+            (None, None) => Ok(None),
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use annulet_cluster::message::{
     Load, PROTOCOL_VERSION, Refusal, Registration, SlotsAtEpoch, ToNameNode, ToNode,
 };
+use annulet_net::secret::Caller;
 use annulet_net::{Backoff, FrameReader, FrameWriter, clock, tcp};
-use annulet_resp::Limits;
+use annulet_resp::{Args, Limits};
 use annulet_ring::SlotSet;
 use annulet_store::Detached;
 use tokio::net::TcpStream;
@@ -129,6 +130,12 @@ impl Link<'_> {
         let (read, write) = stream.into_split();
         let (mut reader, mut writer) =
             (FrameReader::new(read, Limits::default()), FrameWriter::new(write));
+        if let Some(secret) = &self.node.secret {
+            let caller = Caller::new(secret.clone(), self.node.proven_identity());
+            let proved =
+                tokio::time::timeout(REGISTER_TIMEOUT, prove(caller, &mut reader, &mut writer));
+            proved.await.map_err(|_| broken(&"it does not answer the challenge"))??;
+        }
         send(&mut writer, &ToNameNode::Register(self.registration()))
             .await
             .map_err(|error| broken(&error))?;
@@ -286,9 +293,27 @@ async fn send(writer: &mut Writer, message: &ToNameNode) -> std::io::Result<()> 
     writer.send([verb.as_bytes(), body.as_bytes()]).await
 }
 
+/// Shows the NameNode that this node knows the cluster secret, and sees that the NameNode does.
+async fn prove(mut caller: Caller, reader: &mut Reader, writer: &mut Writer) -> Result<(), Ended> {
+    let broken = |error: std::io::Error| Ended::Broken(error.to_string());
+    writer.send(caller.challenge().map(str::as_bytes)).await.map_err(broken)?;
+    let answer = next(reader).await?;
+    let proof = caller.prove(&answer.iter().collect::<Vec<_>>()).map_err(Ended::Refused)?;
+    writer.send(proof.each_ref().map(String::as_bytes)).await.map_err(broken)?;
+    let answer = next(reader).await?;
+    caller.check(&answer.iter().collect::<Vec<_>>()).map_err(Ended::Refused)
+}
+
+async fn next(reader: &mut Reader) -> Result<Args<'_>, Ended> {
+    match reader.next().await {
+        Ok(Some(frame)) => Ok(frame),
+        Ok(None) => Err(Ended::Broken("it closed the link".to_owned())),
+        Err(error) => Err(Ended::Broken(error.to_string())),
+    }
+}
+
 async fn receive(reader: &mut Reader) -> Result<ToNode, Ended> {
     let broken = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
-    let frame = reader.next().await.map_err(|error| broken(&error))?;
-    let frame = frame.ok_or_else(|| broken(&"it closed the link"))?;
+    let frame = next(reader).await?;
     ToNode::decode(frame.name(), frame.get(1).unwrap_or_default()).map_err(|error| broken(&error))
 }

@@ -7,6 +7,7 @@ use annulet_cluster::message::{Attempt, ClusterId, Config as Topology, ToNameNod
 use annulet_cluster::slot::{Effect, Event, Slot as SlotRole};
 use annulet_cluster::view::{Unusable, View};
 use annulet_net::process::{self, AllocatorStats};
+use annulet_net::secret::{self, Secret};
 use annulet_net::{clock, random};
 use annulet_ring::{Incarnation, NodeRef, Slot};
 use annulet_store::{Detached, Keyspace};
@@ -29,6 +30,8 @@ pub(crate) const CONTROL_QUEUE_MESSAGES_MAX: usize = 256;
 pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) resolved: Resolved,
+    /// What other nodes and the NameNode have to know, if there is one.
+    pub(crate) secret: Option<Secret>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) clients: Clients,
     pub(crate) stats: Stats,
@@ -63,7 +66,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(
-        config: Config,
+        (config, secret): (Config, Option<Secret>),
         resolved: Resolved,
         workers: Arc<Workers>,
         control: mpsc::Sender<ToNameNode>,
@@ -72,6 +75,7 @@ impl Node {
         Self {
             clients: Clients::new(config.clients_max),
             config,
+            secret,
             resolved,
             stats: Stats::new(workers.count()),
             workers,
@@ -98,6 +102,12 @@ impl Node {
     /// Who this node is; the incarnation changes when it was declared dead and starts over.
     pub(crate) fn me(&self) -> NodeRef {
         NodeRef::clone(&self.identity.load())
+    }
+
+    /// What this node says it is when it proves to know the secret.
+    pub(crate) fn proven_identity(&self) -> String {
+        let NodeRef { id, inc } = self.me();
+        secret::node_identity(self.cluster_id().map(String::as_str), id, inc)
     }
 
     /// Joins a cluster: from here on there is a keyspace. Joining the same one again changes nothing.

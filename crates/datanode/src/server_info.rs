@@ -4,7 +4,7 @@ use annulet_cluster::message::MemberInfo;
 use annulet_commands::{
     ClientSnapshot, ClusterMember, ClusterTopology, DatabaseStat, Mode, Outcome, Server, ServerInfo,
 };
-use annulet_net::{clock, process};
+use annulet_net::{clock, process, secret};
 use annulet_resp::Error;
 use annulet_ring::{NodeRef, Slot, SlotSet};
 use annulet_store::{DATABASES, Db, UnixMillis};
@@ -93,6 +93,11 @@ impl Server for ServerView<'_> {
         self.node.clients.snapshots(clock::unix_micros())
     }
 
+    fn is_password(&self, password: &[u8]) -> Option<bool> {
+        let right = self.node.config.requirepass.as_ref()?;
+        Some(secret::same(right.as_bytes(), password))
+    }
+
     fn config(&self) -> Vec<(&'static str, String)> {
         let text = |value: &str| value.to_owned();
         let port = port(self.local).to_string();
@@ -116,8 +121,9 @@ impl Server for ServerView<'_> {
             ("notify-keyspace-events", String::new()),
             ("port", port),
             ("proto-max-bulk-len", text("536870912")),
+            ("protected-mode", text(if self.node.config.protected_mode { "yes" } else { "no" })),
             ("replica-read-only", text("yes")),
-            ("requirepass", String::new()),
+            ("requirepass", self.node.config.requirepass.clone().unwrap_or_default()),
             ("save", String::new()),
             ("slave-read-only", text("yes")),
             ("slowlog-log-slower-than", text("10000")),

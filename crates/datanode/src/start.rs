@@ -92,13 +92,17 @@ impl DataNode {
     pub fn start(config: Config, workers: Arc<Workers>) -> Result<Self, StartError> {
         let resolved = config.resolve()?;
         let ports = &resolved.listen;
+        let secret = config.cluster_secret().map_err(ConfigError::from)?;
+        if secret.is_none() && !tcp::is_loopback(&ports.peer)? {
+            return Err(ConfigError::NoSecret { listen: ports.peer.clone() }.into());
+        }
         let reserved = [&ports.client, &ports.cluster, &ports.peer, &ports.drain]
             .map(|address| tcp::reserve(address));
         let [client, cluster, peer, drain] = reserved;
         let (client, cluster, peer, drain) = (client?, cluster?, peer?, drain?);
         let peer = peer.listen()?;
         let (control, queue) = mpsc::channel(CONTROL_QUEUE_MESSAGES_MAX);
-        let node = Arc::new(Node::new(config, resolved, workers, control));
+        let node = Arc::new(Node::new((config, secret), resolved, workers, control));
         accept(&node, peer, |node, _, stream| link::server::serve(node, stream));
         let standing = node.standing.subscribe();
         let (opened, opened_seen) = watch::channel(None);

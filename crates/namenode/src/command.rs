@@ -1,5 +1,7 @@
 //! The commands of the NameNode's port: what was typed, checked.
 
+use std::collections::BTreeMap;
+
 use annulet_cluster::message::{Registration, ToNameNode};
 use annulet_resp::{Args, Error, Version, parse_integer};
 use annulet_ring::NodeId;
@@ -12,8 +14,10 @@ pub(crate) const CHANNEL: &str = "topology";
 pub(crate) enum Command {
     /// `PING [message]`.
     Ping(Option<Vec<u8>>),
-    /// `HELLO [version ...]`.
-    Hello(Option<Version>),
+    /// `HELLO [version [AUTH default secret] ...]`.
+    Hello { version: Option<Version>, password: Option<Vec<u8>> },
+    /// `AUTH [default] secret`.
+    Auth(Vec<u8>),
     /// `INFO [section ...]`, sections in lower case.
     Info(Vec<String>),
     /// `TOPOLOGY`.
@@ -30,6 +34,8 @@ pub(crate) enum Command {
     Status,
     /// `DRAIN id [STAY]`.
     Drain { id: NodeId, stay: bool },
+    /// `REBALANCE [DRYRUN] [WEIGHT id weight ...]`.
+    Rebalance { weights: BTreeMap<NodeId, u32>, dry_run: bool },
     /// `CLIENT ID`.
     ClientId,
     /// `CLIENT GETNAME`; names are taken and not kept.
@@ -57,7 +63,8 @@ impl Command {
         Ok(match name.as_slice() {
             b"ping" if args.len() > 2 => return Err(Error::WrongArity { command: "ping" }),
             b"ping" => Self::Ping(args.get(1).map(<[u8]>::to_vec)),
-            b"hello" => Self::Hello(parse_hello(args)?),
+            b"hello" => parse_hello(args)?,
+            b"auth" => parse_auth(args)?,
             b"info" => Self::Info(args.iter().skip(1).map(lower_case).collect()),
             b"topology" => exactly(1, "topology").map(|()| Self::Topology)?,
             b"subscribe" if args.len() < 2 => {
@@ -69,6 +76,7 @@ impl Command {
             b"ring" => exactly(1, "ring").map(|()| Self::Ring)?,
             b"status" => exactly(1, "status").map(|()| Self::Status)?,
             b"drain" => parse_drain(args)?,
+            b"rebalance" => parse_rebalance(args)?,
             b"client" => parse_client(args)?,
             b"command" => Self::Commands,
             b"quit" => Self::Quit,
@@ -82,11 +90,17 @@ impl Command {
         matches!(self, Self::Subscribe | Self::Unsubscribe | Self::Ping(_) | Self::Quit)
     }
 
+    /// Whether it may be sent by who has not shown the secret. REGISTER answers in its own words.
+    pub(crate) fn is_allowed_to_strangers(&self) -> bool {
+        matches!(self, Self::Hello { .. } | Self::Auth(_) | Self::Quit | Self::Register(_))
+    }
+
     /// Its name in lower case, for errors.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Ping(_) => "ping",
-            Self::Hello(_) => "hello",
+            Self::Hello { .. } => "hello",
+            Self::Auth(_) => "auth",
             Self::Info(_) => "info",
             Self::Topology => "topology",
             Self::Subscribe => "subscribe",
@@ -95,6 +109,7 @@ impl Command {
             Self::Ring => "ring",
             Self::Status => "status",
             Self::Drain { .. } => "drain",
+            Self::Rebalance { .. } => "rebalance",
             Self::ClientId | Self::ClientName | Self::Accepted => "client",
             Self::Commands => "command",
             Self::Quit => "quit",
@@ -107,12 +122,26 @@ fn lower_case(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).to_ascii_lowercase()
 }
 
-/// `HELLO [version [AUTH user password] [SETNAME name]]`. There are no passwords, and names are not kept.
-fn parse_hello(args: Args<'_>) -> Result<Option<Version>, Error> {
-    let Some(number) = args.get(1) else { return Ok(None) };
+/// `AUTH [user] password`. There is no user but `default`.
+fn parse_auth(args: Args<'_>) -> Result<Command, Error> {
+    match (args.get(1), args.get(2), args.len()) {
+        (None, ..) => Err(Error::WrongArity { command: "auth" }),
+        (Some(password), None, _) | (Some(b"default"), Some(password), 3) => {
+            Ok(Command::Auth(password.to_vec()))
+        }
+        (Some(_), Some(_), 3) => Err(Error::WrongPassword),
+        _ => Err(Error::Syntax),
+    }
+}
+
+/// `HELLO [version [AUTH user password] [SETNAME name]]`. The password is the cluster secret; names are not kept.
+fn parse_hello(args: Args<'_>) -> Result<Command, Error> {
+    let Some(number) = args.get(1) else {
+        return Ok(Command::Hello { version: None, password: None });
+    };
     let number = parse_integer(number).ok_or(Error::ProtocolVersionNotAnInteger)?;
     let version = Version::from_number(number).ok_or(Error::UnsupportedProtocol)?;
-    let mut at = 2;
+    let (mut password, mut at) = (None, 2);
     while let Some(option) = args.get(at) {
         let values = match option.to_ascii_lowercase().as_slice() {
             b"auth" => 2,
@@ -124,9 +153,12 @@ fn parse_hello(args: Args<'_>) -> Result<Option<Version>, Error> {
                 option: String::from_utf8_lossy(option).into_owned(),
             });
         }
+        if values == 2 {
+            password = args.get(at + 2).map(<[u8]>::to_vec);
+        }
         at += 1 + values;
     }
-    Ok(Some(version))
+    Ok(Command::Hello { version: Some(version), password })
 }
 
 fn check_channels(args: Args<'_>) -> Result<(), Error> {
@@ -150,8 +182,31 @@ fn parse_drain(args: Args<'_>) -> Result<Command, Error> {
     if !(2..=3).contains(&args.len()) {
         return Err(Error::WrongArity { command: "drain" });
     }
-    let id = NodeId::new(&String::from_utf8_lossy(args.at(1)));
-    Ok(Command::Drain { id: id.map_err(|error| Error::Other(format!("ERR {error}")))?, stay })
+    Ok(Command::Drain { id: parse_id(args.at(1))?, stay })
+}
+
+fn parse_id(text: &[u8]) -> Result<NodeId, Error> {
+    NodeId::new(&String::from_utf8_lossy(text))
+        .map_err(|error| Error::Other(format!("ERR {error}")))
+}
+
+fn parse_rebalance(args: Args<'_>) -> Result<Command, Error> {
+    let (mut weights, mut dry_run, mut at) = (BTreeMap::new(), false, 1);
+    while let Some(option) = args.get(at) {
+        match (option.to_ascii_lowercase().as_slice(), args.get(at + 1), args.get(at + 2)) {
+            (b"dryrun", ..) => {
+                dry_run = true;
+                at += 1;
+            }
+            (b"weight", Some(id), Some(weight)) => {
+                let weight = parse_integer(weight).and_then(|weight| u32::try_from(weight).ok());
+                weights.insert(parse_id(id)?, weight.ok_or(Error::NotAnInteger)?);
+                at += 3;
+            }
+            _ => return Err(Error::Syntax),
+        }
+    }
+    Ok(Command::Rebalance { weights, dry_run })
 }
 
 fn parse_client(args: Args<'_>) -> Result<Command, Error> {
@@ -217,6 +272,12 @@ mod tests {
         assert_eq!(error(&["HELLO", "3", "SETNAME"]), "ERR Syntax error in HELLO option 'SETNAME'");
         assert_eq!(error(&["HELLO", "3", "x"]), "ERR Syntax error in HELLO option 'x'");
         assert_eq!(error(&["DRAIN", "a", "now"]), "ERR syntax error");
+        assert_eq!(error(&["REBALANCE", "WEIGHT", "a"]), "ERR syntax error");
+        assert_eq!(error(&["REBALANCE", "now"]), "ERR syntax error");
+        assert_eq!(
+            error(&["REBALANCE", "WEIGHT", "a", "-1"]),
+            "ERR value is not an integer or out of range"
+        );
         assert!(error(&["DRAIN", "a b"]).starts_with("ERR \"a b\" cannot be the id of a node"));
         assert_eq!(
             error(&["SUBSCRIBE", "news"]),
@@ -234,11 +295,16 @@ mod tests {
         assert!(matches!(parsed(&["Topology"]), Command::Topology));
         assert!(matches!(
             parsed(&["hello", "3", "auth", "u", "p", "SetName", "n"]),
-            Command::Hello(Some(Version::Resp3))
+            Command::Hello { version: Some(Version::Resp3), password: Some(password) } if password == b"p"
         ));
         assert!(matches!(
             parsed(&["drain", "127.0.0.1:7001", "STAY"]),
             Command::Drain { stay: true, .. }
         ));
+        let rebalance = parsed(&["rebalance", "Weight", "a", "50", "DryRun", "weight", "b", "9"]);
+        let Command::Rebalance { weights, dry_run: true } = rebalance else {
+            panic!("{rebalance:?}");
+        };
+        assert_eq!(weights.into_values().collect::<Vec<_>>(), [50, 9]);
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use annulet_cluster::naming::Options;
+use annulet_net::secret::Secret;
+use annulet_net::tcp;
 use serde::{Deserialize, Serialize};
 
 /// The settings of a NameNode.
@@ -20,6 +22,11 @@ pub struct Config {
     pub formation_nodes: usize,
     /// How often members send heartbeats, in milliseconds (at most 500: a member is suspected after 1000 of silence).
     pub heartbeat_ms: u64,
+    /// File with the cluster secret.
+    pub secret_file: Option<PathBuf>,
+    /// The cluster secret itself, instead of the file; never from a settings file.
+    #[serde(skip)]
+    pub secret: Option<Secret>,
     /// Connections accepted at most: nodes, watchers and administrators together.
     pub connections_max: usize,
 }
@@ -33,6 +40,8 @@ impl Default for Config {
             formation_ms,
             formation_nodes,
             heartbeat_ms,
+            secret_file: None,
+            secret: None,
             connections_max: 10_000,
         }
     }
@@ -58,11 +67,55 @@ impl Config {
         None
     }
 
+    /// The cluster secret, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong, in words for whoever wrote the settings: it cannot be had, or strangers could reach the port
+    /// without one.
+    pub(crate) fn cluster_secret(&self) -> Result<Option<Secret>, String> {
+        let secret = match (&self.secret, &self.secret_file) {
+            (Some(secret), _) => Some(secret.clone()),
+            (None, Some(path)) => Some(Secret::from_file(path).map_err(|error| error.to_string())?),
+            (None, None) => None,
+        };
+        if secret.is_none() && !tcp::is_loopback(&self.listen).map_err(|error| error.to_string())? {
+            return Err(format!(
+                "listen = {:?} is not loopback and there is no cluster secret: whoever reaches it could drain nodes and take slots; give all processes of the cluster the same secret_file (or ANNULET_SECRET)",
+                self.listen
+            ));
+        }
+        Ok(secret)
+    }
+
     pub(crate) fn options(&self) -> Options {
         Options {
             formation_ms: self.formation_ms,
             formation_nodes: self.formation_nodes,
             heartbeat_ms: self.heartbeat_ms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_strangers_can_reach_needs_a_secret() {
+        let config = |listen: &str, secret: Option<&str>| Config {
+            listen: listen.to_owned(),
+            secret: secret.map(|text| Secret::new(text).expect("long enough")),
+            ..Config::default()
+        };
+        for listen in ["127.0.0.1:7000", "[::1]:7000", "localhost:7000"] {
+            assert_eq!(config(listen, None).cluster_secret(), Ok(None), "{listen}");
+        }
+        for listen in ["0.0.0.0:7000", "[::]:7000", "192.0.2.1:7000"] {
+            let told = config(listen, None).cluster_secret().expect_err("refused");
+            assert!(told.contains(listen) && told.contains("secret_file"), "{told}");
+            assert!(config(listen, Some("0123456789abcdef")).cluster_secret().is_ok());
+        }
+        let missing = Config { secret_file: Some("/nowhere/secret".into()), ..Config::default() };
+        assert!(missing.cluster_secret().expect_err("no file").contains("/nowhere/secret"));
     }
 }

@@ -3,14 +3,14 @@
 //! Inputs are taken in groups. What the machine decides for a group is written with one fsync; only then is anything
 //! of the group said to anybody. While the store takes no writes, nothing new is decided and nothing is said.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use annulet_cluster::message::{Registration, ToNode};
 use annulet_cluster::naming::{
     Answer, Decision, Effect, Event, LinkId, Naming, PROBE_TIMEOUT_MS, ProbeId, ProbeOutcome,
-    RequestId, Status,
+    Rebalance, RequestId, Status,
 };
 use annulet_net::{Backoff, FrameReader, FrameWriter, clock, tcp};
 use annulet_resp::{Limits, write_request};
@@ -39,6 +39,12 @@ pub(crate) enum Input {
     Event(Event),
     /// Drain a node.
     Drain { id: NodeId, stay: bool, answer: oneshot::Sender<Result<(), String>> },
+    /// Make the plan anew, or say what that would move.
+    Rebalance {
+        weights: BTreeMap<NodeId, u32>,
+        dry_run: bool,
+        answer: oneshot::Sender<Result<Rebalance, String>>,
+    },
     /// Is the cluster settled?
     Status { answer: oneshot::Sender<Status> },
     /// A document about the present state.
@@ -58,6 +64,7 @@ pub(crate) enum Read {
 #[derive(Debug)]
 enum Asker {
     Drain(oneshot::Sender<Result<(), String>>),
+    Rebalance(oneshot::Sender<Result<Rebalance, String>>),
     Status(oneshot::Sender<Status>),
 }
 
@@ -123,6 +130,7 @@ impl Desk {
         // An asker that has gone away needs no answer.
         match (self.askers.remove(&request), answer) {
             (Some(Asker::Drain(asker)), Answer::Drain(result)) => drop(asker.send(result)),
+            (Some(Asker::Rebalance(asker)), Answer::Rebalance(result)) => drop(asker.send(result)),
             (Some(Asker::Status(asker)), Answer::Status(status)) => drop(asker.send(status)),
             (asker, answer) => tracing::error!(?asker, ?answer, "an answer fits no question"),
         }
@@ -183,6 +191,10 @@ impl Machine {
                 }
                 Input::Drain { id, stay, answer } => {
                     Event::Drain { request: self.desk.ask(Asker::Drain(answer)), id, stay }
+                }
+                Input::Rebalance { weights, dry_run, answer } => {
+                    let request = self.desk.ask(Asker::Rebalance(answer));
+                    Event::Rebalance { request, weights, dry_run }
                 }
                 Input::Status { answer } => {
                     Event::Status { request: self.desk.ask(Asker::Status(answer)) }

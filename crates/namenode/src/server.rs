@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use annulet_cluster::naming::{Decision, Event, LinkId, Naming, Stored};
+use annulet_net::secret::Secret;
 use annulet_net::{clock, random, tcp};
 use annulet_resp::{Error, Reply, Version};
 use annulet_ring::Generation;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) inbox: mpsc::Sender<Input>,
     pub(crate) published: Arc<Published>,
     pub(crate) local_address: SocketAddr,
+    /// What nodes, watchers and administrators have to know, if there is one.
+    pub(crate) secret: Option<Secret>,
     pub(crate) started_ms: u64,
     links: AtomicU64,
     sessions: AtomicU64,
@@ -84,6 +87,7 @@ impl NameNode {
         if let Some(fault) = config.fault() {
             return Err(StartError::Config(fault));
         }
+        let secret = config.cluster_secret().map_err(StartError::Config)?;
         // The port first: a second NameNode that cannot have it leaves the store alone.
         let listener = tcp::listen(&config.listen)?;
         let local_address = listener.local_addr()?;
@@ -113,6 +117,7 @@ impl NameNode {
             inbox,
             published,
             local_address,
+            secret,
             started_ms: clock::boot_millis(),
             links: AtomicU64::new(0),
             sessions: AtomicU64::new(0),

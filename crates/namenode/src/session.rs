@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use annulet_cluster::message::{Refusal, Registration, ToNode};
+use annulet_net::secret::{self, Doorkeeper};
 use annulet_net::{FrameError, FrameReader, FrameWriter, tcp};
-use annulet_resp::{Error, Limits, Reply, Version};
+use annulet_resp::{Args, Error, Limits, Reply, Version};
+use annulet_ring::NodeRef;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -31,12 +34,15 @@ const LIMITS: Limits = Limits {
 enum Next {
     Stay,
     Close,
-    ControlLink(Box<annulet_cluster::message::Registration>),
+    ControlLink(Box<Registration>),
 }
 
 struct Session {
     shared: Arc<Shared>,
     id: u64,
+    door: Doorkeeper,
+    /// Where the connection comes from, for the log.
+    caller: String,
     version: Version,
     watcher: Option<Watcher>,
     writer: FrameWriter<OwnedWriteHalf>,
@@ -44,25 +50,34 @@ struct Session {
 
 /// Serves a connection to its end.
 pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
+    let caller = stream.peer_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
     // A connection that cannot be tuned is broken, which reading it shows.
     let _ = tcp::tune(&stream);
     let (read, write) = stream.into_split();
-    let mut reader = FrameReader::new(read, LIMITS);
+    let door = Doorkeeper::new(shared.secret.clone());
+    let limits = if door.is_open() { LIMITS } else { Limits::unauthenticated() };
+    let mut reader = FrameReader::new(read, limits);
     let id = shared.next_session();
     let mut session = Session {
         shared,
         id,
+        door,
+        caller,
         version: Version::default(),
         watcher: None,
         writer: FrameWriter::new(write),
     };
     loop {
+        let was_open = session.door.is_open();
         let next = tokio::select! {
             frame = reader.next() => match frame {
-                Ok(Some(args)) => {
-                    let command = Command::parse(args);
-                    session.answer(command).await
-                }
+                Ok(Some(args)) => match session.hear(args) {
+                    Some(next) => next,
+                    None => {
+                        let command = Command::parse(args);
+                        session.answer(command).await
+                    }
+                },
                 Ok(None) | Err(FrameError::Io(_)) => return,
                 Err(FrameError::Protocol(error)) => {
                     session.reply().error(&Error::Protocol(error));
@@ -76,6 +91,9 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
         };
         if session.writer.flush().await.is_err() {
             return;
+        }
+        if session.door.is_open() && !was_open {
+            reader.set_limits(LIMITS);
         }
         match next {
             Next::Stay => {}
@@ -100,8 +118,28 @@ impl Session {
         Reply::new(self.writer.buffer_mut(), self.version)
     }
 
+    /// Takes a part of the handshake that shows the cluster secret; `None`: it is something else.
+    fn hear(&mut self, args: Args<'_>) -> Option<Next> {
+        let heard = self.door.hear(args, self.writer.buffer_mut())?;
+        Some(match heard {
+            Ok(()) => Next::Stay,
+            Err(reason) => {
+                self.note_refusal(&reason);
+                Next::Close
+            }
+        })
+    }
+
+    fn note_refusal(&self, reason: &str) {
+        tracing::warn!(caller = %self.caller, %reason, "refused");
+    }
+
     async fn answer(&mut self, command: Result<Command, Error>) -> Next {
         match command {
+            Ok(command) if !self.door.is_open() && !command.is_allowed_to_strangers() => {
+                self.reply().error(&Error::NoAuth);
+                Next::Stay
+            }
             Ok(command) if self.is_held_back(&command) => {
                 self.reply().error(&Error::SubscribedContext { command: command.name() });
                 Next::Stay
@@ -123,7 +161,14 @@ impl Session {
     async fn execute(&mut self, command: Command) -> Next {
         match command {
             Command::Ping(message) => self.pong(message.as_deref()),
-            Command::Hello(version) => self.hello(version),
+            Command::Hello { version, password } => self.hello(version, password.as_deref()),
+            Command::Auth(_) if self.shared.secret.is_none() => {
+                self.reply().error(&Error::AuthWithoutPassword);
+            }
+            Command::Auth(password) => match self.log_in(&password) {
+                Ok(()) => self.reply().ok(),
+                Err(error) => self.reply().error(&error),
+            },
             Command::Info(sections) => {
                 let text = info::text(&self.shared, &sections);
                 self.reply().verbatim("txt", &text);
@@ -137,6 +182,17 @@ impl Session {
             Command::Nodes => self.read(Read::Nodes).await,
             Command::Ring => self.read(Read::Ring).await,
             Command::Status => self.status().await,
+            Command::Rebalance { weights, dry_run } => {
+                let (answer, rebalance) = oneshot::channel();
+                match self.ask(Input::Rebalance { weights, dry_run, answer }, rebalance).await {
+                    Ok(Ok(rebalance)) => {
+                        let document = crate::published::json(&rebalance);
+                        self.reply().bulk(&document);
+                    }
+                    Ok(Err(reason)) => self.reply().error(&Error::Other(format!("ERR {reason}"))),
+                    Err(error) => self.reply().error(&error),
+                }
+            }
             Command::Drain { id, stay } => {
                 let (answer, drained) = oneshot::channel();
                 match self.ask(Input::Drain { id, stay, answer }, drained).await {
@@ -156,7 +212,7 @@ impl Session {
                 self.reply().ok();
                 return Next::Close;
             }
-            Command::Register(registration) => return Next::ControlLink(registration),
+            Command::Register(registration) => return self.register(registration),
         }
         Next::Stay
     }
@@ -176,7 +232,39 @@ impl Session {
         }
     }
 
-    fn hello(&mut self, version: Option<Version>) {
+    /// A node that has proved to know the secret, as itself, gets a control link.
+    fn register(&mut self, registration: Box<Registration>) -> Next {
+        let NodeRef { id, inc } = &registration.node;
+        let identity = secret::node_identity(registration.cluster_id.as_deref(), id, inc);
+        match self.door.admit(&identity) {
+            Ok(()) => Next::ControlLink(registration),
+            Err(reason) => {
+                self.note_refusal(&format!("{}: {reason}", registration.node));
+                let refused = ToNode::Refused { refusal: Refusal::NoProof, reason };
+                let (verb, body) = refused.encode();
+                self.writer.queue([verb.as_bytes(), body.as_bytes()]);
+                Next::Close
+            }
+        }
+    }
+
+    fn log_in(&mut self, password: &[u8]) -> Result<(), Error> {
+        self.door.try_password(password).map_err(|reason| {
+            self.note_refusal(reason);
+            Error::WrongPassword
+        })
+    }
+
+    fn hello(&mut self, version: Option<Version>, password: Option<&[u8]>) {
+        // Who has proved to know the secret may say any password: it is meant for DataNodes.
+        let logged_in = match password {
+            Some(password) if !self.door.is_open() => self.log_in(password),
+            _ if self.door.is_open() => Ok(()),
+            _ => Err(Error::HelloWithoutAuth),
+        };
+        if let Err(error) = logged_in {
+            return self.reply().error(&error);
+        }
         self.version = version.unwrap_or(self.version);
         let (id, number) = (self.id as i64, i64::from(self.version.number()));
         let mut reply = self.reply();

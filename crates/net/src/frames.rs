@@ -58,6 +58,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self { stream, parser: RequestParser::new(limits), buffer: BytesMut::new(), taken: 0 }
     }
 
+    /// Reads what follows the frame at hand within other limits.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.parser = RequestParser::new(limits);
+    }
+
     /// The next frame that is not empty, or `None` when the peer has closed the connection. Cancel safe.
     ///
     /// # Errors

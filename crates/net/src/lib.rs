@@ -8,6 +8,7 @@ pub mod clock;
 pub mod frames;
 pub mod process;
 pub mod random;
+pub mod secret;
 pub mod tcp;
 
 pub use backoff::Backoff;

@@ -53,6 +53,16 @@ pub fn listen(address: &str) -> io::Result<TcpListener> {
     reserve(address)?.listen()
 }
 
+/// Whether every address that `address` ("host:port") stands for is of this machine alone.
+///
+/// # Errors
+/// When it stands for nothing.
+pub fn is_loopback(address: &str) -> io::Result<bool> {
+    let resolved = std::net::ToSocketAddrs::to_socket_addrs(address)
+        .map_err(|error| named(address, &error))?;
+    Ok(resolved.into_iter().all(|address| address.ip().to_canonical().is_loopback()))
+}
+
 fn named(address: &str, error: &io::Error) -> io::Error {
     let hint = "is the port taken, or the address not of this machine?";
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}; {hint}"))

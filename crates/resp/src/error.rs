@@ -204,6 +204,12 @@ pub enum Error {
     AuthWithoutPassword,
     /// Wrong user name or password.
     WrongPassword,
+    /// A command of a connection that has not shown the password.
+    NoAuth,
+    /// `HELLO` without `AUTH` on a connection that has not shown the password.
+    HelloWithoutAuth,
+    /// A client of another machine while no password is set; it is closed after this reply.
+    ProtectedMode,
     /// The server has as many clients as it takes.
     TooManyClients,
     /// The bytes of the request cannot be read; the connection is closed after this reply.

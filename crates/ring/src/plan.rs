@@ -18,8 +18,8 @@ pub struct Member {
 /// Join, graceful leave and rebalance are this one function. Nodes of the ring that are no members
 /// give away all they have, members that are not on the ring are newcomers, and a slot moves only
 /// from a node above its target to a node below its target. The target of a member is its exact
-/// quota, rounded up or down. A newcomer takes slots from every node that has some to give. The
-/// result does not depend on the order of the members; without members it is the empty ring.
+/// quota, rounded up or down. A newcomer, which has less than half of its target, takes slots from
+/// every node that has some to give. The result does not depend on the order of the members; without members it is the empty ring.
 pub fn balance(ring: &Ring, members: &[Member]) -> Ring {
     let weights: BTreeMap<NodeId, u64> =
         members.iter().map(|member| (member.id.clone(), member.weight.max(1).into())).collect();
@@ -54,8 +54,8 @@ fn targets(
         let quota = (product / weight_total) as usize;
         let lost = product % weight_total;
         if lost > 0 {
-            let is_newcomer = !shares.contains_key(id);
-            let has_more = shares.get(id).is_some_and(|&share| share > quota);
+            let share = shares.get(id).copied().unwrap_or(0);
+            let (is_newcomer, has_more) = (is_newcomer(share, quota), share > quota);
             rounded_down.push((Reverse((is_newcomer, has_more, lost)), id));
         }
         targets.insert(id.clone(), quota);
@@ -67,6 +67,11 @@ fn targets(
         *targets.entry(id.clone()).or_default() += 1;
     }
     targets
+}
+
+/// Whether a member has still to get most of its slots: it has just come, or is in the middle of that.
+fn is_newcomer(share: usize, target: usize) -> bool {
+    share == 0 || share * 2 < target
 }
 
 /// `count` slots that go from one node to another.
@@ -87,11 +92,12 @@ fn flows<'a>(
         shares.iter().map(|(id, &share)| (id, excess(share, targets.get(id)))).collect();
     let mut takers: Vec<(&NodeId, usize)> =
         targets.iter().map(|(id, &target)| (id, excess(target, shares.get(id)))).collect();
-    takers.sort_by_key(|&(id, _)| shares.contains_key(id));
+    let comes = |id: &NodeId| is_newcomer(shares.get(id).copied().unwrap_or(0), targets[id]);
+    takers.sort_by_key(|&(id, _)| !comes(id));
 
     let mut flows = Vec::new();
     for (to, mut deficit) in takers {
-        let is_newcomer = !shares.contains_key(to);
+        let is_newcomer = comes(to);
         let mut on_offer: usize = givers.iter().map(|(_, surplus)| surplus).sum();
         for (from, surplus) in givers.iter_mut().filter(|(_, surplus)| *surplus > 0) {
             // Rounded to the nearest, this is never more than either side has, and the last giver

@@ -98,6 +98,20 @@ impl Ring {
         lasts_before.zip(&self.tokens).map(arc).collect()
     }
 
+    /// The ring on which each slot is where `owner` says: a token ends each run of slots of one node. A slot without
+    /// an owner falls to that of the next run; when no slot has one, the ring is empty.
+    pub fn of_owners(owner: impl Fn(Slot) -> Option<NodeId>) -> Ring {
+        let owned = Slot::all().filter_map(|slot| owner(slot).map(|owner| (slot, owner)));
+        let mut tokens: Vec<(Slot, NodeId)> = Vec::new();
+        for (slot, owner) in owned {
+            match tokens.last_mut() {
+                Some((last, before)) if *before == owner => *last = slot,
+                _ => tokens.push((slot, owner)),
+            }
+        }
+        Ring::from_iter(tokens).normalised()
+    }
+
     /// The same owners with the fewest tokens: neighbouring arcs of one node are merged.
     pub(crate) fn normalised(&self) -> Ring {
         let owners_after = self.tokens.values().cycle().skip(1);

@@ -8,6 +8,7 @@ use crate::args::DatanodeArgs;
 use crate::config::{self, Setting};
 use crate::failure::{Failure, Outcome};
 use crate::output::print;
+use crate::secret;
 use crate::signals::StopSignals;
 
 /// A drained node waits so long for others to let go of it.
@@ -59,7 +60,8 @@ fn settings(args: &DatanodeArgs) -> Outcome<Config> {
     settings.extend(config::from_flag("id", args.id.clone()));
     settings.extend(config::from_flag("announce", args.announce.clone()));
     settings.extend(config::from_flag("weight", args.weight));
-    config::merge(settings).map_err(usage)
+    let config: Config = config::merge(settings).map_err(usage)?;
+    Ok(Config { secret: secret::of(args.secret_file.as_deref())?, ..config })
 }
 
 fn start_failure(error: StartError) -> Failure {
@@ -120,6 +122,7 @@ mod tests {
             threads: None,
             id: None,
             announce: None,
+            secret_file: None,
             weight: None,
         }
     }

@@ -9,6 +9,7 @@ use super::datanode::redis_cli;
 use crate::args::DevArgs;
 use crate::failure::{Failure, Outcome};
 use crate::output::print;
+use crate::secret;
 use crate::signals::StopSignals;
 
 /// Distance of the highest port of a DataNode (drain) from its client port.
@@ -35,9 +36,11 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome {
 /// Starts everything, says where it is, and serves until it is dropped.
 async fn serve(args: &DevArgs) -> Outcome {
     let namenode = format!("127.0.0.1:{}", args.port - 1);
+    let secret = secret::of(None)?;
     let settings = annulet_namenode::Config {
         listen: namenode.clone(),
         formation_nodes: usize::from(args.nodes),
+        secret: secret.clone(),
         ..annulet_namenode::Config::default()
     };
     let mut running = NameNode::start(settings, Box::<MemoryStore>::default())
@@ -50,6 +53,7 @@ async fn serve(args: &DevArgs) -> Outcome {
             listen: format!("127.0.0.1:{port}"),
             namenode: namenode.clone(),
             threads: args.threads,
+            secret: secret.clone(),
             shares_process: true,
             ..annulet_datanode::Config::default()
         };

@@ -7,7 +7,7 @@ use annulet_cluster::naming::NodeRow;
 use annulet_net::clock;
 
 use crate::admin::NameNode;
-use crate::args::DrainArgs;
+use crate::args::{AdminArgs, DrainArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::{count, print};
 
@@ -17,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const SILENCE_MS_MAX: u64 = 30_000;
 
 pub(crate) async fn run(args: &DrainArgs) -> Outcome {
-    let mut namenode = NameNode::connect(&args.admin.namenode).await?;
+    let mut namenode = NameNode::connect(&args.admin).await?;
     let mut left = find(&args.node, &mut namenode).await?;
     let command: &[&str] =
         if args.stay { &["DRAIN", &args.node, "STAY"] } else { &["DRAIN", &args.node] };
@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
     announce(args, MemberState::Draining.as_str(), slots, text)?;
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        let now = look(&args.node, &args.admin.namenode, &mut namenode).await?;
+        let now = look(&args.node, &args.admin, &mut namenode).await?;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
         let Some(node) = now else {
             let text = format!(
@@ -80,7 +80,7 @@ async fn find(id: &str, namenode: &mut NameNode) -> Outcome<NodeRow> {
 }
 
 /// Looks at the node once; connects again and again when the NameNode is away, since the drain waits for it too.
-async fn look(id: &str, address: &str, namenode: &mut NameNode) -> Outcome<Option<NodeRow>> {
+async fn look(id: &str, admin: &AdminArgs, namenode: &mut NameNode) -> Outcome<Option<NodeRow>> {
     let began_ms = clock::boot_millis();
     loop {
         let failure = match namenode.ask::<Vec<NodeRow>>(&["NODES"]).await {
@@ -93,7 +93,7 @@ async fn look(id: &str, address: &str, namenode: &mut NameNode) -> Outcome<Optio
             )));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
-        if let Ok(anew) = NameNode::connect(address).await {
+        if let Ok(anew) = NameNode::connect(admin).await {
             *namenode = anew;
         }
     }

@@ -8,6 +8,7 @@ use crate::args::NamenodeArgs;
 use crate::config::{self, Setting};
 use crate::failure::{Failure, Outcome};
 use crate::output::print;
+use crate::secret;
 use crate::signals::StopSignals;
 
 pub(crate) async fn run(args: &NamenodeArgs) -> Outcome {
@@ -43,7 +44,8 @@ fn settings(args: &NamenodeArgs) -> Outcome<Config> {
     settings.extend(config::from_variables("namenode", std::env::vars()));
     settings.extend(config::from_flag("listen", args.listen.clone()));
     settings.extend(config::from_flag("data_dir", args.data_dir.clone()));
-    config::merge(settings).map_err(usage)
+    let config: Config = config::merge(settings).map_err(usage)?;
+    Ok(Config { secret: secret::of(args.secret_file.as_deref())?, ..config })
 }
 
 fn banner(config: &Config) -> String {
@@ -69,6 +71,7 @@ mod tests {
             config: None,
             listen: Some("127.0.0.1:9".to_owned()),
             data_dir: Some("d".to_owned()),
+            secret_file: None,
         };
         let config = settings(&args).expect("good");
         assert_eq!(

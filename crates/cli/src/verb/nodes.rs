@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 use crate::output::{Align, Table, print, size};
 
 pub(crate) async fn run(args: &AdminArgs) -> Outcome {
-    let mut namenode = NameNode::connect(&args.namenode).await?;
+    let mut namenode = NameNode::connect(args).await?;
     let document = namenode.document(&["NODES"]).await?;
     if args.json {
         return print(&document);

@@ -15,7 +15,7 @@ const BAR_CELLS: u64 = 40;
 const SIGNS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 pub(crate) async fn run(args: &AdminArgs) -> Outcome {
-    let mut namenode = NameNode::connect(&args.namenode).await?;
+    let mut namenode = NameNode::connect(args).await?;
     let document = namenode.document(&["RING"]).await?;
     if args.json {
         return print(&document);

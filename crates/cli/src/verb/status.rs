@@ -7,7 +7,7 @@ use annulet_net::clock;
 use annulet_ring::SLOT_COUNT;
 
 use crate::admin::NameNode;
-use crate::args::StatusArgs;
+use crate::args::{AdminArgs, StatusArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Align, Table, count, percent, print, size};
 
@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &StatusArgs) -> Outcome {
     if args.wait {
         return wait(args).await;
     }
-    let mut namenode = NameNode::connect(&args.admin.namenode).await?;
+    let mut namenode = NameNode::connect(&args.admin).await?;
     let document = namenode.document(&["STATUS"]).await?;
     if args.admin.json {
         return print(&document);
@@ -35,7 +35,7 @@ async fn wait(args: &StatusArgs) -> Outcome {
     let mut latest = Latest::Nothing;
     loop {
         let left = Duration::from_millis(deadline.saturating_sub(clock::boot_millis()));
-        match tokio::time::timeout(left, ask(&mut namenode, &args.admin.namenode)).await {
+        match tokio::time::timeout(left, ask(&mut namenode, &args.admin)).await {
             Ok(Ok((status, document))) if status.settled => {
                 let members = count(status.members as u64, "member");
                 let line = format!("settled: {members}, topology version {}", status.version);
@@ -79,10 +79,10 @@ impl Latest {
     }
 }
 
-async fn ask(namenode: &mut Option<NameNode>, address: &str) -> Outcome<(Status, String)> {
+async fn ask(namenode: &mut Option<NameNode>, admin: &AdminArgs) -> Outcome<(Status, String)> {
     let namenode = match namenode {
         Some(namenode) => namenode,
-        None => namenode.insert(NameNode::connect(address).await?),
+        None => namenode.insert(NameNode::connect(admin).await?),
     };
     let document = namenode.document(&["STATUS"]).await?;
     Ok((namenode.read(&["STATUS"], &document)?, document))

@@ -20,7 +20,7 @@ const RANGES_SHOWN_MAX: usize = 8;
 
 /// Prints until it is interrupted. Only the first connection must succeed; later ones are tried for ever.
 pub(crate) async fn run(args: &AdminArgs) -> Outcome {
-    let mut namenode = NameNode::connect(&args.namenode).await?;
+    let mut namenode = NameNode::connect(args).await?;
     let mut backoff = Backoff::new(RECONNECT_FIRST_MS, RECONNECT_MS_MAX);
     let mut picture = Picture::default();
     loop {
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &AdminArgs) -> Outcome {
         tracing::warn!("{failure}; connecting again");
         namenode = loop {
             tokio::time::sleep(backoff.next_wait()).await;
-            match NameNode::connect(&args.namenode).await {
+            match NameNode::connect(args).await {
                 Ok(namenode) => break namenode,
                 Err(failure) => tracing::debug!("{failure}"),
             }

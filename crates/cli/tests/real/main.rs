@@ -24,6 +24,8 @@ mod leave;
 mod moves;
 mod namenode_away;
 mod order;
+mod overlap;
 mod redis_py;
 mod scan;
+mod strangers;
 mod wrap_around;

@@ -2,6 +2,9 @@
 
 use std::future::Future;
 
+use annulet_net::secret::Doorkeeper;
+use annulet_net::{FrameReader, FrameWriter};
+use annulet_resp::Limits;
 use tokio::io::DuplexStream;
 
 use super::*;
@@ -144,6 +147,50 @@ fn a_subscription_is_confirmed_in_either_version() {
             connection.subscribe("c").await.expect("a confirmation");
             let push = connection.next_push().await.expect("a message");
             assert_eq!(push.as_message().expect("a message").channel, "c");
+        });
+    }
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).expect("long enough")
+}
+
+/// Does as a NameNode that knows this secret.
+async fn guard(stream: DuplexStream, secret: Option<Secret>) {
+    let (read, write) = tokio::io::split(stream);
+    let (mut reader, mut writer) =
+        (FrameReader::new(read, Limits::default()), FrameWriter::new(write));
+    let mut door = Doorkeeper::new(secret);
+    while let Ok(Some(args)) = reader.next().await {
+        if door.hear(args, writer.buffer_mut()).is_none() {
+            let reply: &[u8] = if door.is_open() { b"+in\r\n" } else { b"-NOAUTH\r\n" };
+            writer.buffer_mut().extend_from_slice(reply);
+        }
+        writer.flush().await.expect("the other side reads");
+    }
+}
+
+#[test]
+fn a_connection_that_proves_the_secret_is_let_in_and_the_secret_is_not_sent() {
+    let ours = "the secret of both sides";
+    let peer = |stream| guard(stream, Some(secret(ours)));
+    with_peer(peer, |mut connection| async move {
+        connection.prove(&secret(ours)).await.expect("the same secret");
+        let reply = connection.call(&["TOPOLOGY"]).await.expect("a reply");
+        assert_eq!(reply.as_bytes(), Some(b"in".as_slice()));
+    });
+}
+
+#[test]
+fn a_side_with_another_secret_or_none_is_refused_with_the_reason() {
+    for (theirs, why) in
+        [(Some("the secret of somebody else"), "another one"), (None, "no cluster secret")]
+    {
+        let peer = move |stream| guard(stream, theirs.map(secret));
+        with_peer(peer, |mut connection| async move {
+            let refused = connection.prove(&secret("the secret of this side")).await;
+            let error = refused.expect_err("refused").to_string();
+            assert!(error.contains("REFUSED") && error.contains(why), "{error}");
         });
     }
 }

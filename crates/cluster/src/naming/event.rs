@@ -1,8 +1,10 @@
 //! What happens to the NameNode's machine and what it wants done.
 
+use std::collections::BTreeMap;
+
 use annulet_ring::{NodeId, NodeRef};
 
-use super::{Decision, Status};
+use super::{Decision, Rebalance, Status};
 use crate::message::{Config, Registration, ToNameNode, ToNode};
 
 /// A control link, numbered by the shell; never used twice.
@@ -66,6 +68,15 @@ pub enum Event {
         /// It stays a member without slots.
         stay: bool,
     },
+    /// An administrator wants the plan made anew, perhaps with other weights.
+    Rebalance {
+        /// Answered with [`Answer::Rebalance`].
+        request: RequestId,
+        /// The new weights.
+        weights: BTreeMap<NodeId, u32>,
+        /// Nothing is to change; only what would is asked for.
+        dry_run: bool,
+    },
     /// Somebody asks whether the cluster is settled.
     Status {
         /// Answered with [`Answer::Status`] after a fresh probe of every member.
@@ -119,6 +130,8 @@ pub enum Effect {
 pub enum Answer {
     /// The drain has begun, or why it has not.
     Drain(Result<(), String>),
+    /// What moves, or would move, or why nothing does.
+    Rebalance(Result<Rebalance, String>),
     /// Whether the cluster is settled.
     Status(Status),
 }

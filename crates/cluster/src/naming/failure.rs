@@ -59,9 +59,6 @@ impl Naming {
 
     /// Looks for members that are not heard, and sends the probes that are due.
     pub(super) fn suspect(&mut self, now_ms: u64) {
-        if now_ms > self.last_tick_ms + STANDSTILL_MS {
-            self.forgive_all(now_ms);
-        }
         self.last_tick_ms = now_ms;
         let mut suspects = Vec::new();
         let mut due = Vec::new();
@@ -92,8 +89,12 @@ impl Naming {
         }
     }
 
-    /// This NameNode stood still, so that it heard nobody: all suspicion starts over.
-    fn forgive_all(&mut self, now_ms: u64) {
+    /// When this NameNode stood still, it heard nobody and its probes ran out of time: all suspicion starts over, before
+    /// anything that was waiting meanwhile is believed.
+    pub(super) fn notice_standstill(&mut self, now_ms: u64) {
+        if now_ms <= self.last_tick_ms + STANDSTILL_MS {
+            return;
+        }
         self.note(format!(
             "no time passed here for {} ms; suspicion starts over",
             now_ms - self.last_tick_ms
@@ -103,6 +104,7 @@ impl Naming {
             member.trusted_until_ms = now_ms + GRACE_MS;
             member.trial = None;
         }
+        self.last_tick_ms = now_ms;
     }
 
     pub(super) fn probe(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use annulet_ring::{NodeId, NodeRef, Slot, SlotSet, balance, moves};
+use annulet_ring::{NodeId, NodeRef, Ring, Slot, SlotSet, balance, moves};
 
 use super::{Decision, MOVE_PAUSE_FIRST_MS, MOVE_PAUSE_MAX_MS, Naming};
 use crate::message::{Attempt, MemberState, ToNode};
@@ -115,25 +115,41 @@ impl Naming {
     }
 
     /// Makes the ring fit the members, gives slots that nobody owns to those who should own them, and plans the rest.
-    /// What is under way goes on (R14).
+    /// What is under way goes on (R14), what was only planned is forgotten.
     pub(super) fn replan(&mut self) {
         if self.formation != Formation::Over {
             return;
         }
         self.call_off_hopeless_drains();
-        let share = |id: &NodeId, weight| annulet_ring::Member { id: id.clone(), weight };
-        let shares: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.has_share())
-            .map(|(id, member)| share(id, member.info.weight))
-            .collect();
-        self.set_ring(balance(&self.ring, &shares));
+        self.set_ring(balance(&self.places(), &self.sharers(&BTreeMap::new())));
         self.assign(&self.slots.slots_of(None));
         self.plan_moves();
     }
 
-    pub(super) fn set_ring(&mut self, ring: annulet_ring::Ring) {
+    /// Who is to have slots, with these weights instead of their own.
+    pub(super) fn sharers(&self, weights: &BTreeMap<NodeId, u32>) -> Vec<annulet_ring::Member> {
+        let sharers = self.members.iter().filter(|(_, member)| member.has_share());
+        let sharer = |(id, member): (&NodeId, &super::Member)| annulet_ring::Member {
+            id: id.clone(),
+            weight: weights.get(id).copied().unwrap_or(member.info.weight),
+        };
+        sharers.map(sharer).collect()
+    }
+
+    /// The ring as if the moves under way had ended and no other were planned: from here the next plan starts, so that
+    /// a slot does not go where an earlier plan wanted it only to go on from there.
+    pub(super) fn places(&self) -> Ring {
+        let mut arriving: BTreeMap<Slot, &NodeId> = BTreeMap::new();
+        for batch in self.plan.under_way.values() {
+            arriving.extend(batch.slots.iter().map(|slot| (slot, &batch.target.id)));
+        }
+        Ring::of_owners(|slot| {
+            let owner = || self.slots.get(slot).owner.as_ref().map(|node| &node.id);
+            arriving.get(&slot).copied().or_else(owner).or_else(|| self.ring.owner(slot)).cloned()
+        })
+    }
+
+    pub(super) fn set_ring(&mut self, ring: Ring) {
         if self.ring != ring {
             self.write_down(Decision::Ring(ring.clone()));
             self.ring = ring;

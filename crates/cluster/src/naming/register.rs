@@ -137,7 +137,9 @@ impl Naming {
     fn welcome_back(&mut self, now_ms: u64, link: LinkId, registration: &Registration) {
         let node = &registration.node;
         let Some(member) = self.members.get_mut(&node.id) else { return };
-        let fresh = MemberInfo { state: member.info.state, ..member_info(registration) };
+        // The weight may have been changed since the process started with its own.
+        let MemberInfo { state, weight, .. } = member.info;
+        let fresh = MemberInfo { state, weight, ..member_info(registration) };
         if member.info != fresh {
             member.info = fresh.clone();
             let stay = member.stay;

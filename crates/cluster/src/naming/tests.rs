@@ -8,6 +8,8 @@ mod failure;
 mod formation;
 mod history;
 mod moves;
+mod overlap;
+mod rebalance;
 mod register;
 mod restart;
 mod status;
@@ -85,6 +87,11 @@ struct World {
     probes: Vec<(ProbeId, NodeRef)>,
     closed: BTreeSet<LinkId>,
     publications: usize,
+    /// Commits that obedient sources may still ask for; further ones are withheld.
+    commits_left: usize,
+    withheld: VecDeque<Event>,
+    /// How often each slot has changed hands by a commit.
+    moved: Vec<usize>,
 }
 
 impl World {
@@ -109,6 +116,9 @@ impl World {
             probes: Vec::new(),
             closed: BTreeSet::new(),
             publications: 0,
+            commits_left: usize::MAX,
+            withheld: VecDeque::new(),
+            moved: vec![0; SLOT_COUNT],
         }
     }
 
@@ -123,6 +133,11 @@ impl World {
     }
 
     fn start(&mut self, name: &'static str) {
+        self.add_process(name);
+        self.connect(name);
+    }
+
+    fn add_process(&mut self, name: &'static str) {
         self.incarnations += 1;
         let node =
             NodeRef { id: NodeId::new(name).unwrap(), inc: Incarnation(self.incarnations << 96) };
@@ -137,7 +152,12 @@ impl World {
             inbox: Vec::new(),
         };
         self.processes.insert(name, process);
-        self.connect(name);
+    }
+
+    fn start_with_weight(&mut self, name: &'static str, weight: u32) {
+        self.add_process(name);
+        let registration = Registration { weight, ..self.registration(name) };
+        self.connect_as(name, registration);
     }
 
     fn registration(&self, name: &str) -> Registration {
@@ -214,6 +234,18 @@ impl World {
         }
     }
 
+    fn rebalance(&mut self, weights: &[(&str, u32)], dry_run: bool) -> Result<Rebalance, String> {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        let weight = |&(name, weight): &(&str, u32)| (NodeId::new(name).unwrap(), weight);
+        let weights = weights.iter().map(weight).collect();
+        self.step(Event::Rebalance { request, weights, dry_run });
+        match self.answers.remove(&request) {
+            Some(Answer::Rebalance(result)) => result,
+            other => panic!("no answer to the rebalance: {other:?}"),
+        }
+    }
+
     fn status(&mut self) -> Status {
         self.requests += 1;
         let request = RequestId(self.requests);
@@ -252,8 +284,9 @@ impl World {
         match effect {
             Effect::Persist(decisions) => {
                 for decision in &decisions {
-                    if let Decision::Slots { expected, record, .. } = decision {
+                    if let Decision::Slots { slots, expected, record } = decision {
                         assert!(record.epoch > *expected, "an epoch did not rise: {decision:?}");
+                        self.count_moves(slots, record);
                     }
                     self.stored.apply(decision).expect("the decision fits the store");
                 }
@@ -306,10 +339,38 @@ impl World {
                 let slots = process.at_epoch(slots);
                 let message =
                     ToNameNode::Commit { attempt: *attempt, target: target.clone(), slots };
-                events.push_back(Event::Message { link, message });
+                let event = Event::Message { link, message };
+                if self.commits_left > 0 {
+                    self.commits_left -= 1;
+                    events.push_back(event);
+                } else {
+                    self.withheld.push_back(event);
+                }
             }
         }
         process.inbox.push(message);
+    }
+
+    fn count_moves(&mut self, slots: &SlotSet, record: &SlotRecord) {
+        for slot in slots.iter() {
+            let before = &self.stored.slots[slot.index()];
+            if record.attempt.is_some() && record.owner != before.owner {
+                self.moved[slot.index()] += 1;
+            }
+        }
+    }
+
+    /// Lets moves come to their commit up to this number only, until [`Self::let_go`].
+    fn hold_after(&mut self, commits: usize) {
+        self.commits_left = commits;
+    }
+
+    /// What was withheld is sent, and nothing is withheld any more.
+    fn let_go(&mut self) {
+        self.commits_left = usize::MAX;
+        while let Some(event) = self.withheld.pop_front() {
+            self.step(event);
+        }
     }
 
     /// Time goes on, with heartbeats and answers to probes.

@@ -8,6 +8,7 @@
 
 use annulet_resp::Version;
 
+use super::auth::log_in;
 use super::client::is_attribute;
 use crate::REDIS_VERSION;
 use crate::prelude::*;
@@ -31,10 +32,12 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut SessionContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let Hello { version, user, name } = Hello::parse(args)?;
-    // Until there are passwords, the default user is let in with any, and there is no other user.
-    if user.is_some_and(|user| user != b"default") {
-        return Err(Error::WrongPassword);
+    let Hello { version, credentials, name } = Hello::parse(args)?;
+    if let Some((user, password)) = credentials {
+        log_in(cx, user, password)?;
+    }
+    if !cx.session.authenticated {
+        return Err(Error::HelloWithoutAuth);
     }
     if let Some(name) = name {
         cx.session.name = name.to_vec();
@@ -72,7 +75,7 @@ fn describe(cx: &SessionContext<'_>, reply: &mut Reply<'_>) {
 /// What was typed.
 struct Hello<'a> {
     version: Option<Version>,
-    user: Option<&'a [u8]>,
+    credentials: Option<(&'a [u8], &'a [u8])>,
     name: Option<&'a [u8]>,
 }
 
@@ -85,11 +88,11 @@ impl<'a> Hello<'a> {
             }
             None => None,
         };
-        let mut hello = Self { version, user: None, name: None };
+        let mut hello = Self { version, credentials: None, name: None };
         let mut at = 2;
         while let Some(option) = args.get(at) {
             if option.eq_ignore_ascii_case(b"auth") && args.len() > at + 2 {
-                hello.user = args.get(at + 1);
+                hello.credentials = Some((args.at(at + 1), args.at(at + 2)));
                 at += 3;
             } else if option.eq_ignore_ascii_case(b"setname") && args.len() > at + 1 {
                 let name = args.at(at + 1);

@@ -1,6 +1,6 @@
 //! RESET
 //!
-//! Makes the connection as it was when it was new: database 0, RESP2, no name.
+//! Makes the connection as it was when it was new: database 0, RESP2, no name, and no password shown.
 //!
 //! > CLIENT SETNAME worker-7
 //! OK
@@ -31,6 +31,7 @@ pub(crate) const SPEC: Spec = Spec {
 
 fn run(cx: &mut SessionContext<'_>, _args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     cx.session.reset();
+    cx.session.authenticated = cx.server.is_password(b"").is_none();
     reply.simple("RESET");
     Ok(())
 }

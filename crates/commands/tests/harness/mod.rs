@@ -38,7 +38,7 @@ impl Harness {
         Self {
             keyspace: Keyspace::new(7, |_| ()),
             session: Session::new(1, remote, local, now * 1000),
-            node: Node { mode, asked: RefCell::default() },
+            node: Node { mode, password: None, asked: RefCell::default() },
             now,
             randoms: 0,
         }
@@ -131,6 +131,7 @@ impl Harness {
 /// The server around the commands, with facts that never change.
 pub(crate) struct Node {
     pub(crate) mode: Mode,
+    pub(crate) password: Option<&'static str>,
     /// What it was asked to do, in words.
     pub(crate) asked: RefCell<Vec<String>>,
 }
@@ -170,6 +171,10 @@ impl Server for Node {
     fn clients(&self) -> Vec<ClientSnapshot> {
         let session = |id| Session::new(id, format!("127.0.0.1:{}", 50_000 + id), String::new(), 0);
         [2, 1].map(|id| session(id).snapshot(9_000_000)).to_vec()
+    }
+
+    fn is_password(&self, password: &[u8]) -> Option<bool> {
+        self.password.map(|right| right.as_bytes() == password)
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annulet_cluster::message::{MemberInfo, PROTOCOL_VERSION};
+use annulet_net::secret::Caller;
 use annulet_net::{clock, tcp};
-use annulet_resp::{Args, Progress, RequestParser};
+use annulet_resp::{Args, OwnedArgs, Progress, RequestParser, write_request};
 use annulet_ring::NodeRef;
 use bytes::{Buf, BytesMut};
 
@@ -335,20 +336,40 @@ pub(crate) async fn open(
         .map_err(|error| error.to_string())?;
     let mut socket = Socket::new(stream);
     let greeting = Greeting { protocol: PROTOCOL_VERSION, cluster_id, node: node.me(), purpose };
+    if let Some(secret) = &node.secret {
+        let mut caller = Caller::new(secret.clone(), greeting.identity());
+        write_request(&mut socket.output, caller.challenge().map(str::as_bytes));
+        let answer = next_frame(&mut socket).await?;
+        let proof = caller.prove(&words(&answer))?;
+        write_request(&mut socket.output, proof.each_ref().map(String::as_bytes));
+        let answer = next_frame(&mut socket).await?;
+        caller.check(&words(&answer))?;
+    }
     greeting.encode(&mut socket.output);
+    let answer = next_frame(&mut socket).await?;
+    check_answer(answer.as_args(), &member.node)?;
+    Ok(socket)
+}
+
+/// Writes what is to be written and waits for one frame.
+async fn next_frame(socket: &mut Socket) -> Result<OwnedArgs, String> {
     let mut parser = RequestParser::new(LIMITS);
     loop {
         if let Progress::Request { length, .. } =
             parser.parse(&socket.input).map_err(|error| error.to_string())?
         {
-            check_answer(parser.args(&socket.input), &member.node)?;
+            let frame = parser.args(&socket.input).to_owned();
             socket.input.advance(length);
-            return Ok(socket);
+            return Ok(frame);
         }
         if socket.turn(true, 0).await.map_err(|error| error.to_string())? == Turn::Closed {
             return Err("it closed the connection instead of greeting".to_owned());
         }
     }
+}
+
+fn words(frame: &OwnedArgs) -> Vec<&[u8]> {
+    frame.as_args().iter().collect()
 }
 
 fn check_answer(args: Args<'_>, expected: &NodeRef) -> Result<(), String> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use annulet_commands::{Run, Scan, Scanned};
 use annulet_net::clock;
+use annulet_net::secret::Doorkeeper;
 use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
 use annulet_ring::SlotSet;
 use bytes::{Buf, BytesMut};
@@ -47,36 +48,58 @@ struct Later {
 /// Serves one connection of another node, or a probe of the NameNode.
 pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream) {
     node.peers_inbound.fetch_add(1, Ordering::Relaxed);
-    if let Err(reason) = greet(&node, stream).await {
-        tracing::debug!(%reason, "a connection on the peer port ended");
+    let caller = stream.peer_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string());
+    match greet(&node, stream).await {
+        Ok(()) => {}
+        Err(Ended::Refused(reason)) => {
+            tracing::warn!(%caller, %reason, "refused a connection on the peer port");
+        }
+        Err(Ended::Broken(reason)) => {
+            tracing::debug!(%caller, %reason, "a connection on the peer port ended");
+        }
     }
     node.peers_inbound.fetch_sub(1, Ordering::Relaxed);
 }
 
-async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), String> {
+/// Why a connection ended.
+enum Ended {
+    /// The caller is not let in.
+    Refused(String),
+    /// Anything else.
+    Broken(String),
+}
+
+impl From<String> for Ended {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), Ended> {
     let greeting =
         tokio::time::timeout(GREETING_TIMEOUT, greeting(node, Socket::new(stream))).await;
     match greeting.map_err(|_| format!("it said nothing within {GREETING_TIMEOUT:?}"))?? {
-        Some((socket, Purpose::Link)) => serve_link(node, socket).await,
-        Some((socket, Purpose::Handoff)) => handoff::target::serve(node, socket).await,
+        Some((socket, Purpose::Link)) => Ok(serve_link(node, socket).await?),
+        Some((socket, Purpose::Handoff)) => Ok(handoff::target::serve(node, socket).await?),
         None => Ok(()),
     }
 }
 
 /// Answers probes until the opener says what it wants; `None` when it closes the connection instead.
-async fn greeting(node: &Node, mut socket: Socket) -> Result<Option<(Socket, Purpose)>, String> {
+async fn greeting(node: &Node, mut socket: Socket) -> Result<Option<(Socket, Purpose)>, Ended> {
     let mut parser = RequestParser::new(Limits::unauthenticated());
+    let mut door = Doorkeeper::new(node.secret.clone());
     loop {
         match parser.parse(&socket.input).map_err(|error| error.to_string())? {
             Progress::Request { length, .. } => {
                 let args = parser.args(&socket.input);
-                if args.name() != b"PROBE" {
+                if args.name() == b"PEER" {
                     joined(node).await;
                 }
-                let answered = answer_greeting(node, args, &mut socket.output);
+                let answered = answer_greeting(node, &mut door, args, &mut socket.output);
                 socket.input.advance(length);
                 socket.write_ready().map_err(|error| error.to_string())?;
-                if let Some(purpose) = answered? {
+                if let Some(purpose) = answered.map_err(Ended::Refused)? {
                     return Ok(Some((socket, purpose)));
                 }
             }
@@ -105,12 +128,16 @@ async fn turn(node: &Node, socket: &mut Socket, missing: usize) -> Result<Turn, 
     }
 }
 
-/// `Ok(None)` after a probe, which leaves the connection as it was.
+/// `Ok(None)` after a probe, which leaves the connection as it was, and between the parts of the handshake.
 fn answer_greeting(
     node: &Node,
+    door: &mut Doorkeeper,
     args: Args<'_>,
     out: &mut BytesMut,
 ) -> Result<Option<Purpose>, String> {
+    if let Some(heard) = door.hear(args, out) {
+        return heard.map(|()| None);
+    }
     let me = node.me();
     let inc = me.inc.to_string();
     if args.name() == b"PROBE" {
@@ -122,7 +149,7 @@ fn answer_greeting(
     }
     let greeting = Greeting::decode(args);
     let objection = match &greeting {
-        Some(greeting) => greeting.objection(node.cluster_id()),
+        Some(greeting) => greeting.objection(node.cluster_id(), door),
         None => Some(
             "the peer port is for other nodes: PEER version cluster-id node-id incarnation purpose"
                 .to_owned(),
@@ -263,7 +290,7 @@ fn take_request(
             });
         }
         b"PROBE" => {
-            answer_greeting(node, args, output).ok()?;
+            answer_greeting(node, &mut Doorkeeper::new(None), args, output).ok()?;
         }
         _ => return None,
     }

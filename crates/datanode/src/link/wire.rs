@@ -2,6 +2,8 @@
 //!
 //! | frame | from | meaning |
 //! |---|---|---|
+//! | `CHALLENGE nonce`, `PROVE identity proof` | opener | knows the cluster secret, if there is one |
+//! | `CHALLENGE nonce`, `PROVED proof` or `REFUSED reason` | answerer | so does this side, or why not |
 //! | `PEER version cluster id incarnation purpose` | opener | who calls, and for what: `link` or `handoff` |
 //! | `PEER ok id incarnation` or `PEER refused reason` | answerer | the link is open, or why not |
 //! | `FWD id db resp budget-ms version count requests` | opener | run those of these requests whose slots are yours |
@@ -11,6 +13,7 @@
 //! | `SCAN id db request` | opener | go on with this scan as far as the slots are yours; the answer is GATHERED |
 
 use annulet_cluster::message::{ClusterId, PROTOCOL_VERSION};
+use annulet_net::secret::{self, Doorkeeper};
 use annulet_resp::{Args, Limits, Version};
 use annulet_ring::{Incarnation, NodeId, NodeRef, SlotSet};
 use annulet_store::Db;
@@ -83,8 +86,21 @@ impl Greeting {
         })
     }
 
+    /// What the caller has to have proved to be.
+    pub(crate) fn identity(&self) -> String {
+        let NodeRef { id, inc } = &self.node;
+        secret::node_identity(Some(&self.cluster_id), id, inc)
+    }
+
     /// Why this node cannot talk to the caller, if it cannot.
-    pub(crate) fn objection(&self, cluster_id: Option<&ClusterId>) -> Option<String> {
+    pub(crate) fn objection(
+        &self,
+        cluster_id: Option<&ClusterId>,
+        door: &Doorkeeper,
+    ) -> Option<String> {
+        if let Err(reason) = door.admit(&self.identity()) {
+            return Some(reason);
+        }
         if self.protocol != PROTOCOL_VERSION {
             return Some(format!(
                 "it speaks node protocol {}, this node speaks {PROTOCOL_VERSION}",
@@ -409,6 +425,8 @@ pub(crate) fn decimal(digits: &mut [u8; DIGITS_MAX], mut number: u64) -> &[u8] {
 mod tests {
     use annulet_resp::{OwnedArgs, Progress, RequestParser};
 
+    use annulet_net::secret::{NO_PROOF, Secret};
+
     use super::*;
 
     fn reparsed(bytes: &[u8]) -> OwnedArgs {
@@ -461,12 +479,13 @@ mod tests {
         };
         greeting.encode(&mut out);
         assert_eq!(Greeting::decode(reparsed(&out).as_args()), Some(greeting.clone()));
-        assert!(greeting.objection(Some(&"c".to_owned())).is_none());
-        assert!(
-            greeting
-                .objection(Some(&"d".to_owned()))
-                .is_some_and(|reason| reason.contains("cluster c"))
-        );
+        let objection = |ours: &str, secret: Option<Secret>| {
+            greeting.objection(Some(&ours.to_owned()), &Doorkeeper::new(secret)).unwrap_or_default()
+        };
+        assert_eq!(objection("c", None), "");
+        assert!(objection("d", None).contains("cluster c"));
+        let secret = Secret::new("0123456789abcdef").expect("a secret");
+        assert_eq!(objection("c", Some(secret)), NO_PROOF);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use annulet_commands::{Mode, Run, Scan, SessionContext, Spec};
+use annulet_commands::{Flags, Mode, Run, Scan, SessionContext, Spec};
 use annulet_net::clock;
 use annulet_resp::{Args, Batch, Error, Limits, Progress, ProtocolError, Reply, RequestParser};
 use annulet_ring::Slot;
@@ -42,6 +42,13 @@ struct Parsed {
     place: Option<(Slot, KeyHash)>,
     /// Bytes of the input.
     length: usize,
+}
+
+impl Parsed {
+    /// Whether only who has shown the password may send it. Nobody is told more than that about a known command.
+    fn needs_password(&self) -> bool {
+        self.spec.is_some_and(|spec| !spec.flags.contains(Flags::NO_AUTH))
+    }
 }
 
 /// A request as it lies in the input.
@@ -87,6 +94,8 @@ impl Connection {
             prefetch(&node, bench);
         }
         let (mut used_bytes, mut ran) = (0, 0);
+        // What changes that ends the batch.
+        let authenticated = self.session.authenticated;
         for (index, request) in bench.requests.iter().enumerate() {
             // The first has found that there is room.
             if index > 0 && (self.session.closing || self.is_held()) {
@@ -96,7 +105,10 @@ impl Connection {
             let bytes = used_bytes..used_bytes + request.length;
             let encoded = bench.batch.is_encoded(index).then(|| &input[bytes]);
             let arrived = Arrived { args, encoded, now_micros };
-            if !args.is_empty() && self.answer(&node, request, arrived) == Next::Hold {
+            if !authenticated && request.needs_password() {
+                self.tally.commands += 1;
+                self.fail(&Error::NoAuth);
+            } else if !args.is_empty() && self.answer(&node, request, arrived) == Next::Hold {
                 self.blocked = true;
                 break;
             }
@@ -112,9 +124,9 @@ impl Connection {
             self.session.active_at_micros = now_micros;
         }
         let more = all_ran && self.after_batch(end, &mut input);
-        if !all_ran {
-            // It has read beyond the first request that is left.
-            self.parser = RequestParser::new(Limits::default());
+        if !all_ran || self.session.authenticated != authenticated {
+            // It has read beyond the first request that is left, or reads on within other limits.
+            self.parser = RequestParser::new(super::limits(&self.session));
         }
         self.socket.input = input;
         more
@@ -166,7 +178,8 @@ impl Connection {
             End::Input { missing_bytes } => self.missing_bytes = missing_bytes,
             End::Error(_) if self.session.closing => {}
             End::Error(error) => {
-                self.reply(|reply| reply.error(&Error::Protocol(error)));
+                let error = self.told(error, input);
+                self.reply(|reply| reply.error(&error));
                 self.session.closing = true;
             }
         }
@@ -193,6 +206,19 @@ impl Connection {
             self.shared.replies.borrow_mut().silence(mark);
         }
         next
+    }
+
+    /// The error as the client is told it. Only a client that has not shown the password may be told that its request
+    /// is too large for such a one; to any other it is none.
+    fn told(&self, error: ProtocolError, input: &[u8]) -> Error {
+        let is_good_otherwise = !self.session.authenticated
+            && RequestParser::new(Limits::default()).parse(input).is_ok();
+        let what = match error {
+            ProtocolError::InvalidMultibulkLength if is_good_otherwise => "multibulk",
+            ProtocolError::InvalidBulkLength if is_good_otherwise => "bulk",
+            error => return Error::Protocol(error),
+        };
+        Error::Other(format!("ERR Protocol error: unauthenticated {what} length"))
     }
 
     fn request(&mut self, node: &Arc<Node>, parsed: &Parsed, arrived: Arrived<'_>) -> Next {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use annulet_commands::{Mode, Session};
 use annulet_net::clock;
-use annulet_resp::{Limits, RequestParser};
+use annulet_resp::{Error, Limits, Reply, RequestParser, Version};
 use tokio::net::TcpStream;
 
 pub(crate) use self::batch::Workbench;
@@ -52,21 +52,23 @@ pub(crate) async fn serve(node: Arc<Node>, worker: Rc<Worker>, stream: TcpStream
     let (remote, local) = (address(stream.peer_addr()), address(stream.local_addr()));
     let mut session = Session::new(node.clients.next_id(), remote, local, now_micros);
     session.fd = stream.as_raw_fd();
+    session.authenticated = node.config.requirepass.is_none();
     crate::stats::add(&node.stats.connections_received, 1);
+    let is_stranger = !stream.peer_addr().is_ok_and(|a| a.ip().to_canonical().is_loopback());
+    if is_stranger && node.config.protected_mode && session.authenticated {
+        return turn_away(&node, stream, &Error::ProtectedMode).await;
+    }
     let Some(record) = node.clients.admit(&session) else {
-        crate::stats::add(&node.stats.rejected_connections, 1);
-        let mut socket = Socket::new(stream);
-        socket.output.extend_from_slice(b"-ERR max number of clients reached\r\n");
-        return socket.finish().await;
+        return turn_away(&node, stream, &Error::TooManyClients).await;
     };
     let id = session.id;
     let mut connection = Connection {
         local: session.local.as_str().into(),
         shared: Rc::new(Shared::new(Arc::clone(&node), worker, mode)),
+        parser: RequestParser::new(limits(&session)),
         session,
         record,
         socket: Socket::new(stream),
-        parser: RequestParser::new(Limits::default()),
         missing_bytes: 0,
         tally: Tally::default(),
         blocked: false,
@@ -74,6 +76,19 @@ pub(crate) async fn serve(node: Arc<Node>, worker: Rc<Worker>, stream: TcpStream
     };
     connection.run().await;
     node.clients.forget(id);
+}
+
+/// Closes a connection with nothing but the reason for it.
+async fn turn_away(node: &Node, stream: TcpStream, reason: &Error) {
+    crate::stats::add(&node.stats.rejected_connections, 1);
+    let mut socket = Socket::new(stream);
+    Reply::new(&mut socket.output, Version::Resp2).error(reason);
+    socket.finish().await;
+}
+
+/// What a connection may send before it has shown the password, and after that.
+fn limits(session: &Session) -> Limits {
+    if session.authenticated { Limits::default() } else { Limits::unauthenticated() }
 }
 
 struct Connection {

@@ -92,13 +92,6 @@ impl Error {
             Self::UnsupportedProtocol => "NOPROTO unsupported protocol version",
             Self::ProtocolVersionNotAnInteger => PROTOCOL_VERSION_NOT_AN_INTEGER,
             Self::CrossSlot => "CROSSSLOT Keys in request don't hash to the same slot",
-            Self::InvalidClientName => INVALID_CLIENT_NAME,
-            Self::InvalidClientId => "ERR Invalid client ID",
-            Self::ClientIdNotPositive => "ERR client-id should be greater than 0",
-            Self::MaxAgeNotAnInteger => "ERR maxage is not an integer or out of range",
-            Self::MaxAgeNotPositive => "ERR maxage should be greater than 0",
-            Self::NoSuchClient => "ERR No such client",
-            Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
             Self::InvalidCommand => "ERR Invalid command specified",
             Self::NoKeyArguments => "ERR The command has no key arguments",
             Self::InvalidArgumentCount => INVALID_ARGUMENT_COUNT,
@@ -106,31 +99,28 @@ impl Error {
             Self::InvalidSlot => "ERR Invalid slot",
             Self::InvalidSlotOrCount => "ERR Invalid slot or number of keys",
             Self::ClusterDisabled => "ERR This instance has cluster support disabled",
+            _ => self.connection_text(),
+        }
+    }
+
+    /// The text of such an error that has to do with the connection and who is behind it.
+    fn connection_text(&self) -> &'static str {
+        match self {
+            Self::InvalidClientName => INVALID_CLIENT_NAME,
+            Self::InvalidClientId => "ERR Invalid client ID",
+            Self::ClientIdNotPositive => "ERR client-id should be greater than 0",
+            Self::MaxAgeNotAnInteger => "ERR maxage is not an integer or out of range",
+            Self::MaxAgeNotPositive => "ERR maxage should be greater than 0",
+            Self::NoSuchClient => "ERR No such client",
+            Self::UnblockReason => "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
             Self::AuthWithoutPassword => AUTH_WITHOUT_PASSWORD,
             Self::WrongPassword => "WRONGPASS invalid username-password pair or user is disabled.",
+            Self::NoAuth => "NOAUTH Authentication required.",
+            Self::HelloWithoutAuth => HELLO_WITHOUT_AUTH,
+            Self::ProtectedMode => PROTECTED_MODE,
             Self::TooManyClients => "ERR max number of clients reached",
-            // Their texts depend on what was typed or what happened.
-            Self::InvalidExpireTime { .. }
-            | Self::UnsupportedOption { .. }
-            | Self::WrongArity { .. }
-            | Self::UnknownCommand { .. }
-            | Self::UnknownSubcommand { .. }
-            | Self::HelloOption { .. }
-            | Self::Moved { .. }
-            | Self::TryAgain { .. }
-            | Self::ClusterDown { .. }
-            | Self::Indeterminate { .. }
-            | Self::InvalidClientInfo { .. }
-            | Self::SubcommandArguments { .. }
-            | Self::UnknownClientType { .. }
-            | Self::NoSuchUser { .. }
-            | Self::UnrecognizedOption { .. }
-            | Self::UnknownSetting { .. }
-            | Self::ConfigSet { .. }
-            | Self::ConfigRewrite { .. }
-            | Self::SubscribedContext { .. }
-            | Self::Protocol(_)
-            | Self::Other(_) => "ERR",
+            // The texts of the rest depend on what was typed or what happened.
+            _ => "ERR",
         }
     }
 }
@@ -160,6 +150,21 @@ const INVALID_ARGUMENT_COUNT: &str = "ERR Invalid number of arguments specified 
 
 const ALLOWED_WHILE_SUBSCRIBED: &str = ": only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
      are allowed in this context";
+
+const HELLO_WITHOUT_AUTH: &str = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+     <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
+     the same time";
+
+const PROTECTED_MODE: &str = "DENIED Redis is running in protected mode because protected mode is enabled and no \
+     password is set for the default user. In this mode connections are only accepted from the loopback interface. If \
+     you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
+     protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to \
+     Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet \
+     if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the \
+     protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then \
+     restarting the server. 3) If you started the server manually just for testing, restart it with the \
+     '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to \
+     do one of the above things in order for the server to start accepting connections from the outside.";
 
 const AUTH_WITHOUT_PASSWORD: &str = "ERR AUTH <password> called without any password configured for \
      the default user. Are you sure your configuration is correct?";

@@ -75,3 +75,28 @@ fn neighbouring_tokens_of_one_node_merge_also_across_the_end() {
     assert_eq!(normalised, ring(&[(10, "a"), (30, "b")]));
     assert_eq!(ring(&[(10, "a"), (20, "a")]).normalised(), ring(&[(20, "a")]));
 }
+
+#[test]
+fn the_ring_of_owners_is_the_one_they_came_from() {
+    for tokens in
+        [&[(0, "a"), (16382, "b")][..], &[(5, "a"), (9, "b"), (16383, "a")], &[(8191, "a")]]
+    {
+        let ring = ring(tokens).normalised();
+        let owners = Ring::of_owners(|slot| ring.owner(slot).cloned());
+        assert!(Slot::all().all(|slot| owners.owner(slot) == ring.owner(slot)), "{tokens:?}");
+        assert!(owners.tokens().count() <= tokens.len(), "{owners:?}");
+    }
+}
+
+#[test]
+fn slots_without_an_owner_fall_to_the_next_that_has_one() {
+    let owner = |at: Slot| match at.get() {
+        10..=20 => Some(node("a")),
+        30..=40 => Some(node("b")),
+        _ => None,
+    };
+    let ring = Ring::of_owners(owner);
+    assert_eq!(ring.slots_of(&node("a")).to_string(), "0-20,41-16383");
+    assert_eq!(ring.slots_of(&node("b")).to_string(), "21-40");
+    assert!(Ring::of_owners(|_| None).is_empty());
+}

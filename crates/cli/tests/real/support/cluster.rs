@@ -33,25 +33,33 @@ pub(crate) struct Cluster {
     last_port: u16,
     pub(crate) directory: TempDir,
     block: Block,
+    /// The cluster secret, known to every process of the story.
+    secret: Option<&'static str>,
 }
 
 impl Cluster {
     /// Starts a NameNode and so many DataNodes, and waits until the cluster is settled.
     pub(crate) fn start(nodes: u16) -> Self {
-        Self::start_on(Block::take(), nodes)
+        Self::start_on(Block::take(), nodes, None)
+    }
+
+    /// The same with a cluster secret.
+    pub(crate) fn start_with_secret(nodes: u16, secret: &'static str) -> Self {
+        Self::start_on(Block::take(), nodes, Some(secret))
     }
 
     /// The same for a story that measures time: no other cluster of these tests runs beside it.
     pub(crate) fn start_alone(nodes: u16) -> Self {
-        Self::start_on(Block::take_all(), nodes)
+        Self::start_on(Block::take_all(), nodes, None)
     }
 
-    fn start_on(block: Block, nodes: u16) -> Self {
+    fn start_on(block: Block, nodes: u16, secret: Option<&'static str>) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let formation = nodes.to_string();
-        let namenode = start_namenode(&directory, block.base, &formation);
+        let namenode = start_namenode(&directory, block.base, &formation, secret);
         let last_port = block.base;
-        let mut cluster = Self { nodes: BTreeMap::new(), namenode, last_port, directory, block };
+        let mut cluster =
+            Self { nodes: BTreeMap::new(), namenode, last_port, directory, block, secret };
         wait_open(&mut cluster.namenode, cluster.block.base);
         for _ in 0..nodes {
             let port = cluster.next_port();
@@ -84,7 +92,8 @@ impl Cluster {
         let (listen, namenode) = (address(port), self.namenode_address());
         let mut all = vec!["datanode", "--listen", &listen, "--namenode", &namenode];
         all.extend(arguments);
-        Process::start(self.directory.path(), &format!("datanode-{port}"), &all, &[])
+        let variables: Vec<_> = self.secret.map(|secret| (SECRET, secret)).into_iter().collect();
+        Process::start(self.directory.path(), &format!("datanode-{port}"), &all, &variables)
     }
 
     /// A port for one more node.
@@ -101,6 +110,11 @@ impl Cluster {
 
     pub(crate) fn node(&mut self, port: u16) -> &mut Process {
         self.nodes.get_mut(&port).expect("a node of this cluster")
+    }
+
+    /// Takes a process of [`Self::start_process`] into the story.
+    pub(crate) fn put_node(&mut self, port: u16, process: Process) {
+        self.nodes.insert(port, process);
     }
 
     /// Takes a node out of the story; its process lives until the caller drops it.
@@ -122,7 +136,7 @@ impl Cluster {
 
     /// Starts the NameNode again on the data it has written.
     pub(crate) fn restart_namenode(&mut self) {
-        self.namenode = start_namenode(&self.directory, self.block.base, "0");
+        self.namenode = start_namenode(&self.directory, self.block.base, "0", self.secret);
         wait_open(&mut self.namenode, self.block.base);
     }
 
@@ -130,6 +144,7 @@ impl Cluster {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = process::annulet();
         command.args(arguments).args(["--namenode", &self.namenode_address()]);
+        command.envs(self.secret.map(|secret| (SECRET, secret)));
         command
     }
 
@@ -147,7 +162,11 @@ impl Cluster {
 
     /// What the NameNode answers to a command, read as JSON.
     pub(crate) fn ask(&self, command: &str) -> Json {
-        let reply = Client::connect(self.namenode_port()).call(&[command]);
+        let mut client = Client::connect(self.namenode_port());
+        if let Some(secret) = self.secret {
+            assert_eq!(client.call(&["AUTH", secret]), Value::ok());
+        }
+        let reply = client.call(&[command]);
         serde_json::from_str(&reply.text()).expect("a JSON document")
     }
 
@@ -217,15 +236,24 @@ impl Cluster {
     }
 }
 
-fn start_namenode(directory: &TempDir, port: u16, formation_nodes: &str) -> Process {
+/// The variable that holds the cluster secret.
+pub(crate) const SECRET: &str = "ANNULET_SECRET";
+
+fn start_namenode(
+    directory: &TempDir,
+    port: u16,
+    formation_nodes: &str,
+    secret: Option<&str>,
+) -> Process {
     let listen = address(port);
     let data = directory.path().join("data");
     let data = data.to_str().expect("a path of text");
     // So many nodes are waited for, and no longer.
-    let variables = [
+    let mut variables = vec![
         ("ANNULET_NAMENODE__FORMATION_NODES", formation_nodes),
         ("ANNULET_NAMENODE__FORMATION_MS", "10000"),
     ];
+    variables.extend(secret.map(|secret| (SECRET, secret)));
     let arguments = ["namenode", "--listen", &listen, "--data-dir", data];
     Process::start(directory.path(), "namenode", &arguments, &variables)
 }

@@ -1,7 +1,7 @@
 //! A small blocking client for RESP2 and RESP3, written apart from the product's own so that both cannot be wrong alike.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// No reply may take longer.
@@ -30,6 +30,10 @@ pub(crate) enum Value {
 impl Value {
     pub(crate) fn ok() -> Self {
         Self::Simple("OK".to_owned())
+    }
+
+    pub(crate) fn error(text: &str) -> Self {
+        Self::Error(text.to_owned())
     }
 
     pub(crate) fn bulk(bytes: impl AsRef<[u8]>) -> Self {
@@ -94,7 +98,16 @@ impl Client {
     }
 
     pub(crate) fn try_connect(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Self::over(TcpStream::connect(("127.0.0.1", port))?)
+    }
+
+    /// Connects to any address.
+    pub(crate) fn connect_to(address: SocketAddr) -> Self {
+        let client = TcpStream::connect(address).and_then(Self::over);
+        client.unwrap_or_else(|error| panic!("connecting to {address}: {error}"))
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(READ_TIMEOUT))?;
         Ok(Self { stream: BufReader::with_capacity(1 << 16, stream) })

@@ -136,6 +136,28 @@ fn the_death_of_the_last_node_leaves_slots_that_the_next_one_gets() {
 }
 
 #[test]
+fn probes_that_ran_out_of_time_while_the_name_node_stood_still_prove_nothing() {
+    let mut world = World::of(&["a", "b"]);
+    world.disconnect("a");
+    for _ in 1..PROBE_FAILURES_MAX {
+        answer(&mut world, ProbeOutcome::Silent);
+        for _ in 0..3 {
+            world.now_ms += TICK_MS;
+            world.step(Event::Tick);
+        }
+    }
+    world.now_ms += STANDSTILL_MS + 1;
+    // The last one comes before the tick that would have told of the standstill.
+    answer(&mut world, ProbeOutcome::Silent);
+    assert_eq!(world.state("a"), Some(MemberState::Active));
+    world.run(500);
+    assert_eq!(world.state("a"), Some(MemberState::Active));
+    world.kill("a");
+    world.run(3000);
+    assert_eq!(world.state("a"), None, "a real death is found all the same");
+}
+
+#[test]
 fn a_name_node_that_stood_still_accuses_nobody_at_once() {
     let mut world = World::of(&["a", "b"]);
     world.now_ms += 20_000;

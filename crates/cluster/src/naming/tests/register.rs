@@ -232,10 +232,7 @@ fn no_epoch_is_issued_at_or_below_one_that_a_node_has_seen() {
 #[test]
 fn weights_decide_the_shares() {
     let mut world = World::of(&["a"]);
-    world.start("b");
-    world.disconnect("b");
-    let registration = Registration { weight: 300, ..world.registration("b") };
-    world.connect_as("b", registration);
+    world.start_with_weight("b", 300);
     world.settle();
     assert_eq!(
         (world.owned("a").len(), world.owned("b").len()),

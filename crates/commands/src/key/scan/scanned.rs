@@ -1,6 +1,7 @@
 //! How far a call of SCAN has come, and the form in which that travels between nodes.
 //!
-//! Encoded: the next cursor as 8 bytes, little endian, 0 for none; then the gather.
+//! Encoded: the next cursor as 8 bytes, little endian, all ones for none; then the gather. The 0 that tells a client of the
+//! end would not do: a node that can do nothing at the very beginning says so by the cursor it was given.
 
 use annulet_resp::{Args, OwnedArgs, Reply};
 
@@ -8,6 +9,7 @@ use super::{Scan, ScanCursor};
 use crate::gather::Gather;
 
 const CURSOR_BYTES: usize = 8;
+const END: u64 = u64::MAX;
 
 /// How far a call has come.
 pub struct Scanned {
@@ -56,7 +58,7 @@ impl Scanned {
 
     /// Appends the encoded form.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.number().to_le_bytes());
+        out.extend_from_slice(&self.next.map_or(END, ScanCursor::encode).to_le_bytes());
         self.gather.encode(out);
     }
 
@@ -64,7 +66,7 @@ impl Scanned {
     pub fn decode(encoded: &[u8]) -> Option<Self> {
         let (number, gather) = encoded.split_first_chunk::<CURSOR_BYTES>()?;
         let next = match u64::from_le_bytes(*number) {
-            0 => None,
+            END => None,
             number => Some(ScanCursor::decode(number)?),
         };
         Some(Self { next, gather: Gather::decode(gather)? })
@@ -114,14 +116,15 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        for part in [scanned(7, "k"), scanned(7, "").ended()] {
+        for part in [scanned(7, "k"), scanned(7, "").ended(), scanned(0, "the beginning")] {
             let mut bytes = Vec::new();
             part.encode(&mut bytes);
             let decoded = Scanned::decode(&bytes).unwrap();
+            assert_eq!(decoded.next, part.next);
             assert_eq!((written(&decoded), decoded.gather.count), (written(&part), 3));
         }
         assert!(Scanned::decode(b"short").is_none());
-        assert!(Scanned::decode(&[0xff; 16]).is_none());
+        assert!(Scanned::decode(&[0xfe; 16]).is_none());
     }
 
     #[test]
