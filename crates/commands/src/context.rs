@@ -154,6 +154,13 @@ impl<'a> Context<'a> {
         self.locked[index].append(now, db, key, suffix)
     }
 
+    /// Writes over a part of a string, from `offset` on. False when the string does not reach so far, or there is none.
+    /// The caller has made sure that the key holds a string or nothing.
+    pub fn write_at(&mut self, key: &[u8], offset: usize, part: &[u8]) -> bool {
+        let (now, db, index) = (self.now, self.db, self.index(key));
+        self.locked[index].write_at(now, db, key, (offset, part))
+    }
+
     /// Removes the key. False when there was none.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let (now, db, index) = (self.now, self.db, self.index(key));

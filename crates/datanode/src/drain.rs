@@ -220,7 +220,7 @@ pub(crate) fn status(node: &Node) -> String {
 }
 
 fn describe(node: &Node, state: &DrainState) -> String {
-    let (slots, (keys, _)) = (node.slots_owned(), node.served());
+    let (slots, keys) = (node.slots_owned(), node.served().keys);
     let moving = stats::get(&node.slots_leaving);
     match state {
         DrainState::Staying => format!("serving: {slots} slots, {keys} keys"),

@@ -1,5 +1,7 @@
 //! Running a command on the slots of this node, or finding out why it cannot run here and now.
 
+use std::ops::AddAssign;
+
 use annulet_cluster::slot::Access;
 use annulet_commands::{Context, Gather, KeysRun, Run, SlotContext, Spec};
 use annulet_resp::{Args, Reply};
@@ -21,12 +23,20 @@ pub(crate) enum Ran {
     Elsewhere,
 }
 
-/// What a command found, and whether it ended in an error reply.
+/// What commands found, and how many ended in an error reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Lookups {
     pub(crate) hits: u32,
     pub(crate) misses: u32,
-    pub(crate) failed: bool,
+    pub(crate) errors: u32,
+}
+
+impl AddAssign for Lookups {
+    fn add_assign(&mut self, more: Self) {
+        self.hits += more.hits;
+        self.misses += more.misses;
+        self.errors += more.errors;
+    }
 }
 
 /// A command of any kind that works on keys.
@@ -120,7 +130,7 @@ fn finish(
         reply.error(error);
     }
     let (hits, misses) = if command.write { (0, 0) } else { (context.hits(), context.misses()) };
-    Lookups { hits, misses, failed: outcome.is_err() }
+    Lookups { hits, misses, errors: u32::from(outcome.is_err()) }
 }
 
 /// Runs the per-slot part of a cluster-wide command on one slot, if this node may.

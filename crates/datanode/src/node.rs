@@ -64,6 +64,16 @@ pub(crate) struct Node {
     pub(crate) slots_arriving: AtomicU64,
 }
 
+/// Sums over slots.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    pub(crate) keys: u64,
+    /// Bytes of entries and tables.
+    pub(crate) bytes: u64,
+    /// Keys that have expired since the start, found by a command or not.
+    pub(crate) expired: u64,
+}
+
 impl Node {
     pub(crate) fn new(
         (config, secret): (Config, Option<Secret>),
@@ -234,24 +244,26 @@ impl Node {
         count(&self.slots_arriving, slots, started);
     }
 
-    /// Keys and bytes in the slots that this node serves.
-    pub(crate) fn served(&self) -> (u64, u64) {
-        let mut keys_and_bytes = (0, 0);
+    /// What is in the slots that this node serves, and what has expired in any.
+    pub(crate) fn served(&self) -> Served {
+        let mut served = Served::default();
         for slot in Slot::all() {
             let mut guard = self.keyspace().lock(slot);
-            if guard.companion().serves() {
-                let entries = guard.entries();
-                keys_and_bytes.0 += entries.total_len() as u64;
-                keys_and_bytes.1 += entries.used_bytes();
+            let serves = guard.companion().serves();
+            let entries = guard.entries();
+            served.expired += entries.expired_total();
+            if serves {
+                served.keys += entries.total_len() as u64;
+                served.bytes += entries.used_bytes();
             }
         }
-        keys_and_bytes
+        served
     }
 
     /// What the allocator of the process says of itself. When it cannot be asked, what is served stands for all.
     pub(crate) fn allocator(&self) -> AllocatorStats {
         process::allocator().unwrap_or_else(|| {
-            let (resident_bytes, (_, served)) = (process::resident_bytes(), self.served());
+            let (resident_bytes, served) = (process::resident_bytes(), self.served().bytes);
             AllocatorStats {
                 name: "unknown".to_owned(),
                 allocated_bytes: served,

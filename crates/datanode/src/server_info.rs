@@ -40,7 +40,7 @@ impl Server for ServerView<'_> {
         let (node, stats) = (self.node, &self.node.stats);
         let (cpu_user_seconds, cpu_system_seconds) = process::cpu_seconds();
         let tally = stats.tally();
-        let allocator = node.allocator();
+        let (allocator, served) = (node.allocator(), node.served());
         let server_time_micros = clock::unix_micros();
         let executable = std::env::current_exe().map(|path| path.display().to_string());
         ServerInfo {
@@ -59,9 +59,9 @@ impl Server for ServerView<'_> {
             cluster_connections: node.peers_inbound.load(std::sync::atomic::Ordering::Relaxed)
                 as u64,
             clients_max: node.clients.max() as u64,
-            blocked_clients: get(&stats.waiting),
+            blocked_clients: get(&stats.waiting_clients),
             used_memory_bytes: allocator.allocated_bytes,
-            dataset_bytes: node.served().1,
+            dataset_bytes: served.bytes,
             peak_memory_bytes: get(&stats.used_bytes_peak).max(allocator.allocated_bytes),
             allocator_name: allocator.name,
             allocator_active_bytes: allocator.active_bytes,
@@ -75,7 +75,7 @@ impl Server for ServerView<'_> {
             net_input_bytes: tally.input_bytes,
             net_output_bytes: tally.output_bytes,
             rejected_connections: get(&stats.rejected_connections),
-            expired_keys: get(&stats.expired),
+            expired_keys: served.expired,
             keyspace_hits: tally.hits,
             keyspace_misses: tally.misses,
             error_replies: tally.errors,

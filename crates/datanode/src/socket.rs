@@ -39,6 +39,16 @@ pub(crate) struct Socket {
     /// What the kernel has not taken, oldest first. None of it is empty.
     backlog: VecDeque<BytesMut>,
     backlog_bytes: usize,
+    pub(crate) traffic: Traffic,
+}
+
+/// What has come in and gone out since somebody asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) reads: u64,
+    pub(crate) input_bytes: u64,
+    pub(crate) writes: u64,
+    pub(crate) output_bytes: u64,
 }
 
 /// The buffers that the connections of one worker borrow, one after the other.
@@ -77,6 +87,7 @@ impl Socket {
             output: BytesMut::new(),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
+            traffic: Traffic::default(),
         }
     }
 
@@ -104,11 +115,30 @@ impl Socket {
             give_back(&mut self.input, &mut lender.input);
             self.input = rest;
         }
-        if !self.output.is_empty() {
-            self.backlog_bytes += self.output.len();
-            self.backlog.push_back(rest_of(&mut self.output));
-        }
+        self.put_by();
         give_back(&mut self.output, &mut lender.output);
+    }
+
+    /// What could not be sent joins the backlog; small pieces become one, each would cost its own memory and write.
+    fn put_by(&mut self) {
+        self.backlog_bytes += self.output.len();
+        match self.backlog.back_mut() {
+            _ if self.output.is_empty() => {}
+            Some(last) if last.len() + self.output.len() <= COPIED_REST_BYTES_MAX => {
+                last.extend_from_slice(&self.output);
+                self.output.clear();
+            }
+            Some(_) | None => self.backlog.push_back(rest_of(&mut self.output)),
+        }
+    }
+
+    /// Frees a buffer that is empty and has become large. For connections that keep their buffers.
+    pub(crate) fn trim(&mut self) {
+        for buffer in [&mut self.input, &mut self.output] {
+            if buffer.is_empty() && buffer.capacity() > LENT_BUFFER_BYTES_MAX {
+                *buffer = BytesMut::new();
+            }
+        }
     }
 
     /// Writes what the kernel takes at once.
@@ -135,6 +165,8 @@ impl Socket {
     }
 
     fn sent(&mut self, count: usize) {
+        self.traffic.writes += 1;
+        self.traffic.output_bytes += count as u64;
         let Some(front) = self.backlog.front_mut() else {
             // Not by `advance`, after which the buffer would have to find its beginning again.
             return match count == self.output.len() {
@@ -198,6 +230,8 @@ impl Socket {
                 ready!(pin!(self.stream.read_buf(&mut rest)).poll(cx))?
             }
         };
+        self.traffic.reads += 1;
+        self.traffic.input_bytes += count as u64;
         Poll::Ready(Ok(if count == 0 { Turn::Closed } else { Turn::Moved }))
     }
 

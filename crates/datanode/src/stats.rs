@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::execute::Lookups;
+
 /// What has happened on a node since its start.
 #[derive(Debug)]
 pub(crate) struct Stats {
@@ -13,16 +15,19 @@ pub(crate) struct Stats {
     pub(crate) connections_received: AtomicU64,
     pub(crate) rejected_connections: AtomicU64,
     pub(crate) errors: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
     pub(crate) forwarded: AtomicU64,
     pub(crate) served_for_others: AtomicU64,
+    /// Commands that wait for a slot or for another node, and connections that have such.
     pub(crate) waiting: AtomicU64,
+    pub(crate) waiting_clients: AtomicU64,
     pub(crate) slots_sent: AtomicU64,
     pub(crate) slots_received: AtomicU64,
     pub(crate) keys_sent: AtomicU64,
     pub(crate) keys_received: AtomicU64,
     pub(crate) moves_given_up: AtomicU64,
     pub(crate) freeze_micros_max: AtomicU64,
-    pub(crate) expired: AtomicU64,
     pub(crate) commands_per_second: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) used_bytes_peak: AtomicU64,
@@ -66,16 +71,18 @@ impl Stats {
             connections_received: zero(),
             rejected_connections: zero(),
             errors: zero(),
+            hits: zero(),
+            misses: zero(),
             forwarded: zero(),
             served_for_others: zero(),
             waiting: zero(),
+            waiting_clients: zero(),
             slots_sent: zero(),
             slots_received: zero(),
             keys_sent: zero(),
             keys_received: zero(),
             moves_given_up: zero(),
             freeze_micros_max: zero(),
-            expired: zero(),
             commands_per_second: zero(),
             used_bytes: zero(),
             used_bytes_peak: zero(),
@@ -93,6 +100,17 @@ impl Stats {
         }
     }
 
+    /// Adds what commands found that ran for another node, or after they had waited: once per frame.
+    pub(crate) fn look(&self, lookups: Lookups) {
+        let Lookups { hits, misses, errors } = lookups;
+        for (counter, count) in [(&self.hits, hits), (&self.misses, misses), (&self.errors, errors)]
+        {
+            if count > 0 {
+                add(counter, u64::from(count));
+            }
+        }
+    }
+
     /// What all connections have done since the start or the last reset.
     pub(crate) fn tally(&self) -> Tally {
         let forgotten = *self.forgotten();
@@ -102,6 +120,8 @@ impl Stats {
         }
         let [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses] = counts;
         let errors = errors + self.errors.load(Relaxed);
+        let hits = hits + self.hits.load(Relaxed);
+        let misses = misses + self.misses.load(Relaxed);
         Tally { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses }
     }
 
@@ -109,7 +129,9 @@ impl Stats {
     pub(crate) fn reset(&self) {
         let mut forgotten = self.forgotten();
         *forgotten = self.counted();
-        for counter in [&self.connections_received, &self.rejected_connections, &self.errors] {
+        let others =
+            [&self.connections_received, &self.rejected_connections, &self.hits, &self.misses];
+        for counter in others.into_iter().chain([&self.errors]) {
             counter.store(0, Relaxed);
         }
     }

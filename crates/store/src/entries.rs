@@ -90,6 +90,31 @@ impl Entries<'_> {
         self.extend(now, db, key, suffix)
     }
 
+    /// Writes `part` over the value of `key`, from `offset` on; `false` when the value does not reach so far. The
+    /// deadline stays. It costs what `part` is long, but for a log, which gets the whole value.
+    pub fn write_at(
+        &mut self,
+        now: UnixMillis,
+        db: Db,
+        key: &[u8],
+        (offset, part): (usize, &[u8]),
+    ) -> bool {
+        let Some(index) = self.live(now, db, key) else { return false };
+        let Some(entry) = bucket::get_mut(self.rows, index) else { return false };
+        if entry.value().len().checked_sub(offset).is_none_or(|room| room < part.len()) {
+            return false;
+        }
+        self.ledger.subtract(entry);
+        entry.write_at(offset, part);
+        entry.touch(now);
+        self.ledger.add(entry);
+        if let Some(log) = self.ledger.log_mut() {
+            let (value, expires_at) = (entry.value(), entry.expires_at());
+            Effect::Put { db, key, value, expires_at }.encode(log);
+        }
+        true
+    }
+
     /// Removes `key`; `false` when there is none.
     pub fn remove(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> bool {
         let Some(index) = self.live(now, db, key) else { return false };

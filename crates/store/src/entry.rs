@@ -245,6 +245,23 @@ impl Entry {
         }
     }
 
+    /// Writes `part` over the value from `offset` on.
+    ///
+    /// # Panics
+    /// When the value does not reach so far.
+    pub(crate) fn write_at(&mut self, offset: usize, part: &[u8]) {
+        let tag = self.0.tag();
+        let value = match self.0.view_mut() {
+            View::Packed(bytes) => {
+                let spans = Spans::of(tag, bytes);
+                &mut bytes[spans.value..]
+            }
+            // What somebody else holds stays as it is.
+            View::Large(large) => Arc::make_mut(&mut large.value),
+        };
+        value[offset..offset + part.len()].copy_from_slice(part);
+    }
+
     /// Adds `suffix` to the value. Amortised, a byte of it costs constant time.
     pub(crate) fn append(&mut self, suffix: &[u8]) {
         if let View::Large(large) = self.0.view_mut() {

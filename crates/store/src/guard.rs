@@ -1,6 +1,7 @@
 //! One locked slot.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::sync::atomic::AtomicU64;
 
 use annulet_ring::Slot;
@@ -33,8 +34,7 @@ struct Parts<S> {
 const _: () = assert!(size_of::<Beside<[u64; 5]>>() == 128);
 
 // SAFETY: `parts` is reached only by `SlotGuard`, which holds the exclusive lock of the slot: one thread at a
-// time, as with a `Mutex`, which asks for `Send` too. `SlotGuard` is neither `Send` nor `Sync`, since it holds a
-// lock guard that is not.
+// time, as with a `Mutex`, which asks for `Send` too. `SlotGuard` is neither `Send` nor `Sync`: its marker says so.
 unsafe impl<S: Send> Sync for Beside<S> {}
 
 impl<S> Beside<S> {
@@ -46,6 +46,13 @@ impl<S> Beside<S> {
 
 /// The exclusive lock of one slot, held until it is dropped.
 ///
+/// It stays on one thread, which [`Keyspace`](crate::Keyspace) relies on:
+///
+/// ```compile_fail
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<annulet_store::SlotGuard<'static, std::cell::Cell<u64>>>();
+/// ```
+///
 /// Invariant: `beside` lies beside the shard that `rows` has locked; `Keyspace::lock` is the only maker.
 pub struct SlotGuard<'a, S> {
     slot: Slot,
@@ -53,6 +60,8 @@ pub struct SlotGuard<'a, S> {
     beside: &'a Beside<S>,
     hash: &'a SlotHash,
     next_expiry: &'a AtomicU64,
+    /// Neither `Send` nor `Sync`, whatever the lock guard is.
+    one_thread: PhantomData<*const ()>,
 }
 
 impl<'a, S> SlotGuard<'a, S> {
@@ -63,7 +72,7 @@ impl<'a, S> SlotGuard<'a, S> {
         hash: &'a SlotHash,
         next_expiry: &'a AtomicU64,
     ) -> SlotGuard<'a, S> {
-        SlotGuard { slot, rows, beside, hash, next_expiry }
+        SlotGuard { slot, rows, beside, hash, next_expiry, one_thread: PhantomData }
     }
 
     /// The slot that is locked.

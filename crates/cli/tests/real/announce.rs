@@ -7,10 +7,12 @@ use std::thread;
 use annulet_client::Client as Library;
 use annulet_ring::Slot;
 
-use crate::support::cluster::{CLUSTER, Cluster, address, fill, wait_open};
+use crate::support::cluster::{CLUSTER, Cluster, SECRET, address, fill, wait_open};
 use crate::support::process::Process;
 use crate::support::resp::Client;
 
+/// A port that is not on loopback wants one.
+const OURS: &str = "the secret of this very cluster";
 /// A name of this machine that no listener of the story has.
 const HOST: &str = "localhost";
 
@@ -48,6 +50,7 @@ fn start_behind(cluster: &mut Cluster) -> (Process, [u16; 3]) {
     let variables = [
         ("ANNULET_DATANODE__CLUSTER_ANNOUNCE", cluster_port.as_str()),
         ("ANNULET_DATANODE__PEER_ANNOUNCE", &peer),
+        (SECRET, OURS),
     ];
     let namenode = cluster.namenode_address();
     let arguments =
@@ -65,7 +68,7 @@ fn start_behind(cluster: &mut Cluster) -> (Process, [u16; 3]) {
 #[test]
 fn nodes_behind_address_translation_announce_what_clients_and_other_nodes_can_reach() {
     const KEYS: usize = 500;
-    let mut cluster = Cluster::start(1);
+    let mut cluster = Cluster::start_with_secret(1, OURS);
     let plain = cluster.ports()[0];
     fill(plain, "k", KEYS);
     let (_process, [client, cluster_port, peer]) = start_behind(&mut cluster);

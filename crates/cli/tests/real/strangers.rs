@@ -121,7 +121,7 @@ fn a_port_for_nodes_off_loopback_does_not_open_without_a_secret() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     let told = text(&output);
     assert!(told.contains("0.0.0.0:17999") && told.contains("secret_file"), "{told}");
-    let output = run(&["datanode", "--listen", "0.0.0.0:17999", "--announce-host", "10.0.0.7"]);
+    let output = run(&["datanode", "--listen", "0.0.0.0:17999", "--announce", "10.0.0.7"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     let told = text(&output);
     assert!(told.contains("0.0.0.0:18199") && told.contains("secret_file"), "{told}");
@@ -161,7 +161,7 @@ fn outer_node(cluster: &mut Cluster, variables: &[(&str, &str)]) -> (u16, Proces
     let port = cluster.next_port();
     let (listen, namenode) = (format!("0.0.0.0:{port}"), cluster.namenode_address());
     let arguments =
-        ["datanode", "--listen", &listen, "--announce-host", "127.0.0.1", "--namenode", &namenode];
+        ["datanode", "--listen", &listen, "--announce", "127.0.0.1", "--namenode", &namenode];
     let mut all = vec![(SECRET, OURS)];
     all.extend(variables);
     let name = format!("outer-{port}");

@@ -35,19 +35,25 @@ fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let offset = parse_integer(args.at(2)).ok_or(Error::NotAnInteger)?;
     let offset = usize::try_from(offset).map_err(|_| Error::OffsetOutOfRange)?;
 
-    let (old, expiry) = cx.string_and_expiry(key)?.unwrap_or((b"", Expiry::Never));
+    let length = cx.string(key)?.map_or(0, <[u8]>::len);
     if part.is_empty() {
-        reply.integer(old.len() as i64);
+        reply.integer(length as i64);
         return Ok(());
     }
     check_length(offset, part.len())?;
-    let end = offset + part.len();
-    let mut value = Vec::with_capacity(end.max(old.len()));
-    value.extend_from_slice(old);
-    value.resize(end.max(old.len()), 0);
-    value[offset..end].copy_from_slice(part);
-
-    cx.put(key, &value, expiry);
-    reply.integer(value.len() as i64);
+    // What lies in the old value is written over it, and only the rest makes it longer: nothing else is copied.
+    let (over, behind) = part.split_at(length.saturating_sub(offset).min(part.len()));
+    if !over.is_empty() {
+        cx.write_at(key, offset, over);
+    }
+    let length = match behind.is_empty() {
+        true => length,
+        false => {
+            let mut suffix = vec![0; offset.saturating_sub(length)];
+            suffix.extend_from_slice(behind);
+            cx.append(key, &suffix)
+        }
+    };
+    reply.integer(length as i64);
     Ok(())
 }

@@ -203,6 +203,7 @@ impl Link {
     /// Writes what has been asked, many requests at a time.
     fn give(&self, socket: &mut Socket) -> Result<(), String> {
         if socket.output.is_empty() {
+            socket.trim();
             let mut state = self.state.borrow_mut();
             std::mem::swap(&mut socket.output, &mut state.output);
             state.given = state.pending.issued();

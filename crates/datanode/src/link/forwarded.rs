@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use super::wire::{Cell, Forward, LIMITS, Results};
-use crate::execute::{self, KeysCommand, Ran};
+use crate::execute::{self, KeysCommand, Lookups, Ran};
 use crate::node::Node;
 use crate::session::order::Slots;
 
@@ -116,6 +116,7 @@ impl Frame {
         let now = UnixMillis(clock::unix_millis());
         let mut parser = RequestParser::new(LIMITS);
         let (mut stopped, mut rest) = (Stopped::default(), Rest::default());
+        let mut lookups = Lookups::default();
         // Here belongs what a batch of local requests gets too: all of them parsed, then their slots, buckets and
         // entries prefetched, stage by stage.
         for index in indices {
@@ -128,7 +129,8 @@ impl Frame {
             let (request, behind) = requests.split_at(length);
             requests = behind;
             let room = out.len() - start < REPLIES_BYTES_MAX;
-            match self.step(node, parser.args(request), (now, room), &mut stopped, out) {
+            let state = (&mut stopped, &mut lookups);
+            match self.step(node, parser.args(request), (now, room), state, out) {
                 Ok(length) => results.set(out, index, Cell::Reply { length }),
                 Err(Hindrance::Closed) => {
                     rest.requests.extend_from_slice(request);
@@ -143,6 +145,7 @@ impl Frame {
                 }
             }
         }
+        node.stats.look(lookups);
         rest
     }
 
@@ -152,7 +155,7 @@ impl Frame {
         node: &Node,
         args: Args<'_>,
         (now, room): (UnixMillis, bool),
-        stopped: &mut Stopped,
+        (stopped, lookups): (&mut Stopped, &mut Lookups),
         out: &mut BytesMut,
     ) -> Result<usize, Hindrance> {
         let (command, slots) = resolve(args).ok_or(Hindrance::Bad)?;
@@ -165,7 +168,10 @@ impl Frame {
                 let start = out.len();
                 let mut reply = Reply::new(out, self.version);
                 match execute::run_keys(node, command, (self.db, now), args, &slots, &mut reply) {
-                    Ran::Done(_) => Ok(self.cut(start, out)),
+                    Ran::Done(found) => {
+                        *lookups += found;
+                        Ok(self.cut(start, out))
+                    }
                     Ran::Wait => Err(Hindrance::Closed),
                     Ran::Elsewhere if node.view().version() < self.topology => {
                         Err(Hindrance::Closed)

@@ -193,6 +193,7 @@ async fn answer_link(
         fair::turn().await;
         socket.output.unsplit(later.ready.borrow_mut().split());
         socket.write_ready().map_err(|error| error.to_string())?;
+        socket.trim();
         tokio::select! {
             biased;
             turn = socket.turn(!full, missing) => {

@@ -119,7 +119,6 @@ impl Connection {
         bench.batch.clear();
         bench.requests.clear();
         input.advance(used_bytes);
-        self.tally.input_bytes += used_bytes as u64;
         if ran > 0 {
             self.session.active_at_micros = now_micros;
         }
@@ -294,7 +293,7 @@ impl Connection {
             if let Ran::Done(lookups) = ran {
                 self.tally.hits += u64::from(lookups.hits);
                 self.tally.misses += u64::from(lookups.misses);
-                self.tally.errors += u64::from(lookups.failed);
+                self.tally.errors += u64::from(lookups.errors);
                 return;
             }
         }

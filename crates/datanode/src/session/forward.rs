@@ -181,7 +181,8 @@ fn run_here(shared: &Shared, slot: Slot, command: &Command) -> Ran {
     let mut reply = Reply::new(&mut out, head.version);
     let args = parser.args(&command.request);
     let ran = execute::run_keys(&shared.node, keys, (head.db, now), args, &[slot], &mut reply);
-    if let Ran::Done(_) = ran {
+    if let Ran::Done(lookups) = ran {
+        shared.node.stats.look(lookups);
         shared.replies.borrow_mut().fill(command.place, &out);
     }
     ran

@@ -77,13 +77,13 @@ impl<O> Frame<O> {
         }
     }
 
-    /// Whether such a command may be added.
-    pub(crate) fn takes(&self, head: Head) -> bool {
+    /// Whether such a command, of so many bytes, may be added. Any fits into an empty frame.
+    pub(crate) fn takes(&self, head: Head, length: usize) -> bool {
         !self.sent
             && self.db == head.db
             && self.version == head.version
             && self.commands.len() < FRAME_COMMANDS_MAX
-            && self.requests.len() < FRAME_BYTES_MAX
+            && (self.commands.is_empty() || self.requests.len() + length <= FRAME_BYTES_MAX)
     }
 
     /// Adds the command whose request `write` appends. Returns its length in bytes.

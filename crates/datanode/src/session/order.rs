@@ -29,6 +29,8 @@ pub(crate) type Slots = SmallVec<[Slot; 2]>;
 
 /// Frames of one connection that are on their way. What comes meanwhile fills the next ones.
 const FRAMES_IN_FLIGHT_MAX: usize = 16;
+/// Lanes for which an idle connection keeps room.
+const KEPT_LANES_MAX: usize = 28;
 
 /// A command that waits in its lanes.
 pub(crate) struct Command {
@@ -154,20 +156,20 @@ impl<O: PartialEq> Order<O> {
     pub(crate) fn join(
         &mut self,
         slot: Slot,
-        (place, head): (Place, Head),
+        (place, head, length): (Place, Head, usize),
         route: impl FnOnce() -> Option<(Route<O>, u64)>,
         write: impl FnOnce(&mut BytesMut),
     ) -> bool {
         let id = match self.lanes.get_mut(&slot) {
             None => {
                 let Some((route, deadline)) = route() else { return false };
-                let id = self.open_frame(route, head, deadline);
+                let id = self.open_frame(route, (head, length), deadline);
                 self.lanes.insert(slot, Lane::held(Holder::Frame { id, commands: 1 }));
                 id
             }
             Some(Lane { holder: Holder::Frame { id, commands }, queue, .. })
                 if queue.is_empty()
-                    && self.frames[*id].as_ref().is_some_and(|frame| frame.takes(head)) =>
+                    && self.frames[*id].as_ref().is_some_and(|frame| frame.takes(head, length)) =>
             {
                 *commands += 1;
                 *id
@@ -192,6 +194,13 @@ impl<O: PartialEq> Order<O> {
                 Lane::held(Holder::Nobody)
             });
             lane.queue.push_back(Rc::clone(&command));
+        }
+    }
+
+    /// Gives the memory back that many commands took. To be called when there are none.
+    pub(crate) fn rest(&mut self) {
+        if self.len == 0 && self.lanes.capacity() > KEPT_LANES_MAX {
+            *self = Self::default();
         }
     }
 
@@ -239,7 +248,8 @@ impl<O: PartialEq> Order<O> {
                 false
             }
             Attempt::Elsewhere(route) => {
-                let id = self.open_frame(route, command.head, command.deadline);
+                let id =
+                    self.open_frame(route, (command.head, command.request.len()), command.deadline);
                 self.load(slot, id);
                 false
             }
@@ -265,12 +275,17 @@ impl<O: PartialEq> Order<O> {
     }
 
     /// The frame for such a command that can be added to.
-    fn open_frame(&mut self, route: Route<O>, head: Head, deadline: u64) -> FrameId {
+    fn open_frame(
+        &mut self,
+        route: Route<O>,
+        (head, length): (Head, usize),
+        deadline: u64,
+    ) -> FrameId {
         let frames = &self.frames;
         let fits = |id: &&FrameId| {
             frames[**id]
                 .as_ref()
-                .is_some_and(|frame| frame.owner == route.owner && frame.takes(head))
+                .is_some_and(|frame| frame.owner == route.owner && frame.takes(head, length))
         };
         if let Some(id) = self.open.iter().rev().find(fits) {
             return *id;
@@ -290,9 +305,9 @@ impl<O: PartialEq> Order<O> {
             return;
         };
         let mut commands = 0;
-        while let Some(command) =
-            lane.queue.pop_front_if(|next| next.slots.len() == 1 && frame.takes(next.head))
-        {
+        while let Some(command) = lane.queue.pop_front_if(|next| {
+            next.slots.len() == 1 && frame.takes(next.head, next.request.len())
+        }) {
             frame.deadline = frame.deadline.min(command.deadline);
             let write = |out: &mut BytesMut| out.extend_from_slice(&command.request);
             frame.add(slot, (command.place, command.head), write);

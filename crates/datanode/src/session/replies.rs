@@ -6,6 +6,9 @@ use bytes::BytesMut;
 
 /// Memory that stays allocated while nothing waits.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// The same for what a connection keeps while it is idle.
+const RESTING_BYTES_MAX: usize = 1024;
+const KEPT_SEGMENTS_MAX: usize = 32;
 /// Bytes of replies that have left may take up so much room before the others are moved together.
 const DEAD_BYTES_MAX: usize = 1024 * 1024;
 
@@ -58,6 +61,11 @@ impl Replies {
     /// Bytes of replies that have not been taken.
     pub(crate) fn ready_bytes(&self) -> usize {
         self.front.len() + self.ready_bytes
+    }
+
+    /// Bytes of replies that the client may be sent now: nothing waits in front of them.
+    pub(crate) fn front_bytes(&self) -> usize {
+        self.front.len()
     }
 
     /// Adds a reply that is ready, behind everything that waits.
@@ -148,6 +156,17 @@ impl Replies {
         }
     }
 
+    /// Gives the memory back that many or long replies took, when nothing waits.
+    pub(crate) fn rest(&mut self) {
+        if !self.segments.is_empty() {
+            return;
+        }
+        self.segments.shrink_to(KEPT_SEGMENTS_MAX);
+        if self.bytes.capacity() > RESTING_BYTES_MAX {
+            self.bytes = BytesMut::new();
+        }
+    }
+
     fn advance(&mut self, segments: usize) {
         self.segments.drain(..segments);
         self.left += segments as u64;
@@ -165,9 +184,6 @@ impl Replies {
         self.advance(count);
         if self.segments.is_empty() {
             self.bytes.clear();
-            if self.bytes.capacity() > KEPT_BYTES_MAX {
-                self.bytes = BytesMut::new();
-            }
         } else if self.bytes.len() > 2 * self.ready_bytes + DEAD_BYTES_MAX {
             self.compact();
         }
@@ -279,6 +295,19 @@ mod tests {
         replies.fill(unwanted.expect("a place"), b"x");
         assert_eq!(drained(&mut replies), b"2345");
         assert!(replies.is_empty() && replies.ready_bytes() == 0);
+    }
+
+    #[test]
+    fn what_stands_behind_a_reply_that_is_still_to_come_is_not_sent_yet() {
+        let mut replies = Replies::default();
+        let first = replies.reserve();
+        replies.push(&[b'x'; 10_000]);
+        assert_eq!((replies.front_bytes(), replies.ready_bytes()), (0, 10_000));
+        replies.fill(first, b"1");
+        assert_eq!((replies.front_bytes(), replies.ready_bytes()), (10_001, 10_001));
+        drained(&mut replies);
+        replies.rest();
+        assert_eq!(replies.bytes.capacity(), 0, "an idle connection keeps nothing of it");
     }
 
     #[test]

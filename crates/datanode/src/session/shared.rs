@@ -38,6 +38,11 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// About how many bytes it is written in.
+    fn length(&self) -> usize {
+        self.encoded.map_or_else(|| self.args.iter().map(<[u8]>::len).sum(), <[u8]>::len)
+    }
+
     fn write(&self, out: &mut BytesMut) {
         match self.encoded {
             Some(encoded) => out.extend_from_slice(encoded),
@@ -113,12 +118,13 @@ impl Shared {
         let place = self.replies.borrow_mut().reserve();
         let head = Head { spec: request.spec, db: request.db, version: request.version };
         let mut order = self.order.borrow_mut();
+        let length = request.length();
         if let [slot] = slots[..]
             && self.mode == Mode::Standalone
         {
             let view = self.node.view();
             let route = || Some((forward::route(self, &view, slot)?, self.deadline()));
-            if order.join(slot, (place, head), route, |out| request.write(out)) {
+            if order.join(slot, (place, head, length), route, |out| request.write(out)) {
                 return;
             }
         }
@@ -148,7 +154,8 @@ impl Shared {
     /// As [`Self::start_new`].
     pub(super) fn start(self: &Rc<Self>) {
         forward::advance(self);
-        while self.unsent_bytes.get() + self.replies.borrow().ready_bytes() < OWED_BYTES_MAX {
+        // Not those behind a reply that is still to come: it may be in the very frame that is to leave.
+        while self.unsent_bytes.get() + self.replies.borrow().front_bytes() < OWED_BYTES_MAX {
             let Some(id) = self.order.borrow_mut().depart() else { break };
             forward::send(self, id);
         }
@@ -169,7 +176,21 @@ impl Shared {
             true => stats::add(&self.node.stats.waiting, (now - before) as u64),
             false => drop(self.node.stats.waiting.fetch_sub((before - now) as u64, Relaxed)),
         }
+        let clients = &self.node.stats.waiting_clients;
+        match (before, now) {
+            (0, 1..) => stats::add(clients, 1),
+            (1.., 0) => drop(clients.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
         self.counted.set(now);
+    }
+
+    /// The connection is about to wait: when nothing of it is under way, it keeps little.
+    pub(super) fn rest(&self) {
+        if self.is_idle() {
+            self.order.borrow_mut().rest();
+            self.replies.borrow_mut().rest();
+        }
     }
 
     /// Answers a command with an error.
@@ -185,5 +206,6 @@ impl Drop for Shared {
     /// What a client that has gone away left waiting waits no more.
     fn drop(&mut self) {
         self.node.stats.waiting.fetch_sub(self.counted.get() as u64, Relaxed);
+        self.node.stats.waiting_clients.fetch_sub(u64::from(self.counted.get() > 0), Relaxed);
     }
 }

@@ -174,7 +174,9 @@ impl Split<'_> {
             &slots,
             &mut reply,
         );
-        matches!(ran, Ran::Done(_)).then_some(out)
+        let Ran::Done(lookups) = ran else { return None };
+        shared.node.stats.look(lookups);
+        Some(out)
     }
 
     /// The command with only some of its keys.

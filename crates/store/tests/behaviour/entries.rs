@@ -109,6 +109,46 @@ fn whoever_holds_a_shared_value_sees_none_of_the_writes_after_it() {
 }
 
 #[test]
+fn a_part_of_a_value_is_written_over_and_nothing_beyond_its_end() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    assert!(!entries.write_at(DAWN, db(0), &key(1), (0, b"x")), "there is no such key");
+    // A packed value, one with an allocation of its own, and one that somebody else holds too.
+    let held = Arc::new(vec![b'a'; 10_000]);
+    for length in [10, 9_000, 10_000] {
+        match length {
+            10_000 => entries.put_shared(
+                DAWN,
+                db(0),
+                &key(1),
+                Arc::clone(&held),
+                Some(UnixMillis(DAWN.0 + 100)),
+            ),
+            _ => entries.put(
+                DAWN,
+                db(0),
+                &key(1),
+                &vec![b'a'; length],
+                Some(UnixMillis(DAWN.0 + 100)),
+            ),
+        }
+        entries.start_log();
+        assert!(entries.write_at(DAWN, db(0), &key(1), (length - 2, b"xy")));
+        assert!(!entries.write_at(DAWN, db(0), &key(1), (length - 1, b"xy")));
+        assert!(!entries.write_at(DAWN, db(0), &key(1), (length + 1, b"")));
+        let mut expected = vec![b'a'; length];
+        expected[length - 2..].copy_from_slice(b"xy");
+        let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
+        assert_eq!(entry.value().as_string(), Some(&expected[..]));
+        assert_eq!(entry.expires_at(), Some(UnixMillis(DAWN.0 + 100)));
+        assert!(entries.is_logging());
+        entries.stop_log();
+    }
+    assert_eq!(*held, vec![b'a'; 10_000], "what somebody else holds stays as it is");
+}
+
+#[test]
 fn append_makes_a_key_longer_and_keeps_its_deadline() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());

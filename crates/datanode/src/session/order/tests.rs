@@ -57,7 +57,7 @@ impl Connection {
         if let [number] = *numbers {
             let route = || Some((Route { owner: 1, topology: 1 }, 10));
             let write = |out: &mut BytesMut| out.extend_from_slice(request.as_bytes());
-            if self.order.join(slot(number), (place, head), route, write) {
+            if self.order.join(slot(number), (place, head, 1), route, write) {
                 return place;
             }
         }
@@ -164,12 +164,32 @@ fn once_a_write_may_have_run_nothing_behind_it_on_its_slot_is_sent_again() {
     for (name, number) in names.into_iter().zip([1, 1, 1, 2]) {
         let place = connection.replies.reserve();
         let route = || Some((Route { owner: 1, topology: 1 }, 10));
-        assert!(connection.order.join(slot(number), (place, head(name)), route, |_| {}));
+        assert!(connection.order.join(slot(number), (place, head(name), 1), route, |_| {}));
     }
     let (id, _) = connection.depart().expect("a frame");
     let again: Vec<bool> =
         connection.order.all_unknown(id).into_iter().map(|(_, _, again)| again).collect();
     assert_eq!(again, [true, false, false, true]);
+}
+
+#[test]
+fn a_frame_takes_no_request_that_would_make_it_too_long() {
+    let mut connection = Connection::new();
+    for (number, length) in [(1, 1000), (2, 1 << 30), (3, 1000)] {
+        let place = connection.replies.reserve();
+        let route = || Some((Route { owner: 1, topology: 1 }, 10));
+        let write = |out: &mut BytesMut| out.extend_from_slice(number.to_string().as_bytes());
+        let joined =
+            connection.order.join(slot(number), (place, head("set"), length), route, write);
+        assert!(joined, "in a frame of its own if need be");
+    }
+    let frames: Vec<String> =
+        std::iter::from_fn(|| connection.depart()).map(|(_, requests)| requests).collect();
+    assert_eq!(
+        frames,
+        ["1", "23"],
+        "what is in a frame is known exactly, what joins by its length"
+    );
 }
 
 proptest! {

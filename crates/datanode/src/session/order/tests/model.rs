@@ -266,7 +266,7 @@ impl Model {
         let (owner, topology) = (self.world.owner(0, known.slot), self.world.heard[0] as u64);
         let route = || (owner != 0).then_some((Route { owner, topology }, 0));
         let write = |out: &mut BytesMut| out.extend_from_slice(&number.to_le_bytes());
-        if !self.order.join(slot(known.slot), (place, head), route, write) {
+        if !self.order.join(slot(known.slot), (place, head, 1), route, write) {
             let request = number.to_le_bytes().to_vec();
             let slots = slots(&[known.slot]);
             self.order.wait(Command { place, head, slots, request, deadline: 0 });
