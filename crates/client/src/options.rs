@@ -116,9 +116,15 @@ impl Options {
     ///
     /// # Errors
     /// When it is too short to be one.
-    pub fn secret(mut self, secret: &str) -> Result<Self, SecretError> {
-        self.secret = Some(Secret::new(secret)?);
-        Ok(self)
+    pub fn secret(self, secret: &str) -> Result<Self, SecretError> {
+        Ok(self.cluster_secret(Secret::new(secret)?))
+    }
+
+    /// The same with a secret that has been read already, as by [`Secret::from_file`].
+    #[must_use]
+    pub fn cluster_secret(mut self, secret: Secret) -> Self {
+        self.secret = Some(secret);
+        self
     }
 
     /// Finds the cluster and connects to it; see [`Client::connect`].
