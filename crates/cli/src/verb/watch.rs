@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &AdminArgs) -> Outcome {
 }
 
 async fn connect(args: &AdminArgs) -> Outcome<Client> {
-    let mut options = Options::new();
+    let mut options = Options::new().connect_on_demand();
     if let Some(secret) = secret::of(args.secret_file.as_deref())? {
         options = options.cluster_secret(secret);
     }

@@ -57,6 +57,10 @@ fn a_join_a_drain_and_a_crash_are_told_in_words_with_the_slots_that_moved() {
             || told.contains(&format!("{name} is gone; it was active at version"))
     });
     wait_for(&watch, &format!("8192 slots {name} -> {} (", address(ports[0])));
+    wait::until("watching costs the nodes no connection", CHANGE_TIMEOUT, || {
+        let nodes = cluster.ask("NODES");
+        nodes.as_array().expect("nodes").iter().all(|node| node["connections"] == 0)
+    });
     // Every line: the time of day, two blanks, the version.
     for line in watch.output().lines() {
         let (time, rest) = line.split_at(12);
