@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// An elastic cache cluster that speaks the Redis protocol.
 #[derive(Debug, Parser)]
@@ -38,6 +38,13 @@ pub(crate) enum Verb {
     Rebalance(RebalanceArgs),
     /// Print every change of the topology as it happens
     Watch(AdminArgs),
+    /// Print a script that completes verbs and flags in your shell
+    #[command(
+        after_help = "bash: annulet completions bash > ~/.local/share/bash-completion/completions/annulet\n\
+                            zsh:  annulet completions zsh > \"${fpath[1]}/_annulet\"\n\
+                            fish: annulet completions fish > ~/.config/fish/completions/annulet.fish"
+    )]
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +159,20 @@ pub(crate) struct RebalanceArgs {
     pub(crate) admin: AdminArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell that is to run it
+    pub(crate) shell: Shell,
+}
+
+/// A shell that can complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
 /// Splits `node=weight`.
 fn node_weight(text: &str) -> Result<(String, u32), String> {
     match text.rsplit_once('=').map(|(node, weight)| (node, weight.parse())) {
@@ -199,6 +220,7 @@ mod tests {
             "annulet rebalance --weight 127.0.0.1:7001",
             "annulet rebalance --weight a=heavy",
             "annulet nodes --namenode 7000",
+            "annulet completions csh",
             "annulet datanode --listen localhost:0",
         ] {
             assert_eq!(refused(line), 2, "{line}");

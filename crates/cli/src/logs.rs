@@ -1,10 +1,9 @@
 //! Logs: one line per event on stderr, in UTC.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Failure, Outcome};
+use crate::output::Style;
 
 /// Starts logging what `filter` lets through: a level, or a list as in RUST_LOG.
 ///
@@ -19,7 +18,7 @@ pub(crate) fn start(filter: &str) -> Outcome {
     tracing_subscriber::fmt()
         .compact()
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(Style::of_stderr().has_colours())
         .with_writer(std::io::stderr)
         .with_env_filter(parsed)
         .init();

@@ -48,6 +48,7 @@ fn run(verb: Verb) -> Outcome {
         Verb::Drain(args) => on_runtime(verb::drain::run(&args)),
         Verb::Rebalance(args) => on_runtime(verb::rebalance::run(&args)),
         Verb::Watch(args) => on_runtime(verb::watch::run(&args)),
+        Verb::Completions(args) => verb::completions::run(&args),
     }
 }
 

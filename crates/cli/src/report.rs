@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use annulet_ring::SlotSet;
 use serde::Deserialize;
 
 /// The answer to RING.
@@ -20,35 +19,4 @@ pub(crate) struct ArcReport {
     pub(crate) last: u64,
     pub(crate) slots: u64,
     pub(crate) owner: String,
-}
-
-/// A message on the channel `topology`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Topology {
-    /// What changed after `from_version`.
-    Change {
-        from_version: u64,
-        to_version: u64,
-        changes: Vec<OwnedSlots>,
-        members: Vec<MemberReport>,
-    },
-    /// All of it.
-    Whole { version: u64, ranges: Vec<OwnedSlots>, members: Vec<MemberReport> },
-}
-
-/// Slots and who serves them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct OwnedSlots {
-    pub(crate) slots: SlotSet,
-    pub(crate) owner: Option<String>,
-}
-
-/// A member as watchers see it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct MemberReport {
-    pub(crate) id: String,
-    pub(crate) incarnation: String,
-    pub(crate) client: String,
-    pub(crate) state: String,
 }

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod completions;
 pub(crate) mod datanode;
 pub(crate) mod dev;
 pub(crate) mod drain;

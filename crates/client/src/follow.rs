@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::options::Options;
 use crate::route::Router;
 use crate::shared::Shared;
-use crate::topology::{Message, Reception, Topology};
+use crate::topology::Topology;
 use crate::{CallError, Connection, Error, ServerError, node};
 
 pub(crate) use ask::ask_when_stale;
@@ -91,11 +91,8 @@ async fn identify(address: &str, options: &Options) -> Result<Found, CallError> 
     let mut connection = connect(address, options).await?;
     match connection.call(&["TOPOLOGY"]).await {
         Ok(document) => {
-            let message = document.as_bytes().and_then(Message::parse);
-            match message.map(|message| message.receive(&Topology::unknown())) {
-                Some(Reception::New(topology)) => Ok(Found::NameNode(topology)),
-                _ => Err(crate::ReplyError::Malformed.into()),
-            }
+            let topology = document.as_bytes().and_then(Topology::from_json);
+            Ok(Found::NameNode(topology.ok_or(crate::ReplyError::Malformed)?))
         }
         Err(CallError::Server(_)) => ask::identify_datanode(&mut connection).await,
         Err(error) => Err(error),

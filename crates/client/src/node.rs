@@ -23,6 +23,9 @@ const RECONNECT_MS_MAX: u64 = 1000;
 pub(crate) async fn serve(shared: Arc<Shared>, node: NewNode) {
     let mut backoff = Backoff::new(RECONNECT_FIRST_MS, RECONNECT_MS_MAX);
     let mut session = Session::new(shared.clone(), node);
+    if shared.options.on_demand && !session.wait_for_work().await {
+        return;
+    }
     loop {
         match open(session.address(), &shared.options).await {
             Ok(stream) => {

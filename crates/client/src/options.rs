@@ -28,6 +28,7 @@ pub struct Options {
     pub(crate) reply_bytes: usize,
     pub(crate) credentials: Option<(String, String)>,
     pub(crate) secret: Option<Secret>,
+    pub(crate) on_demand: bool,
 }
 
 /// A call ends after this long. Above the 5 s for which a server lets a command wait for a slot.
@@ -51,6 +52,7 @@ impl Default for Options {
             reply_bytes: REPLY_BYTES,
             credentials: None,
             secret: None,
+            on_demand: false,
         }
     }
 }
@@ -116,9 +118,23 @@ impl Options {
     ///
     /// # Errors
     /// When it is too short to be one.
-    pub fn secret(mut self, secret: &str) -> Result<Self, SecretError> {
-        self.secret = Some(Secret::new(secret)?);
-        Ok(self)
+    pub fn secret(self, secret: &str) -> Result<Self, SecretError> {
+        Ok(self.cluster_secret(Secret::new(secret)?))
+    }
+
+    /// The same with a secret that has been read already, as by [`Secret::from_file`].
+    #[must_use]
+    pub fn cluster_secret(mut self, secret: Secret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// Connects to a node when there is something to send to it, and not before: for programs that watch the cluster more
+    /// than they use it. Unless this is set, every node is connected to as soon as it is known.
+    #[must_use]
+    pub fn connect_on_demand(mut self) -> Self {
+        self.on_demand = true;
+        self
     }
 
     /// Finds the cluster and connects to it; see [`Client::connect`].

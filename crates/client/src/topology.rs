@@ -83,6 +83,15 @@ impl Topology {
         }
     }
 
+    /// Reads what a NameNode answers to `TOPOLOGY` (docs/protocol.md, section 2), for those who have asked it themselves;
+    /// `None` when it is something else.
+    pub fn from_json(document: &[u8]) -> Option<Self> {
+        match Message::parse(document)?.receive(&Self::unknown()) {
+            Reception::New(topology) => Some(topology),
+            Reception::Old | Reception::Gap => None,
+        }
+    }
+
     /// The cluster's id; empty when no NameNode could be asked.
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id

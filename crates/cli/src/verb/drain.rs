@@ -9,7 +9,7 @@ use annulet_net::clock;
 use crate::admin::NameNode;
 use crate::args::{AdminArgs, DrainArgs};
 use crate::failure::{Failure, Outcome};
-use crate::output::{count, print};
+use crate::output::{Progress, count, print};
 
 /// Pause between two looks at the node.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -24,32 +24,34 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
     namenode.call(command).await?;
     let began_ms = clock::boot_millis();
     let slots = left.slots;
-    let text = format!("draining {}: {} to move", left.id, count(slots as u64, "slot"));
-    announce(args, MemberState::Draining.as_str(), slots, text)?;
+    announce(args, MemberState::Draining.as_str(), slots)?;
+    let mut progress = Progress::new();
     loop {
+        let moved = slots.saturating_sub(left.slots) as u64;
+        let text = format!("draining {}: {} left", left.id, count(left.slots as u64, "slot"));
+        progress.show(moved, slots as u64, &text);
         tokio::time::sleep(POLL_INTERVAL).await;
         let now = look(&args.node, &args.admin, &mut namenode).await?;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
         let Some(node) = now else {
-            let text = format!(
-                "{} has left: {} moved in {seconds:.1} s",
-                left.id,
-                count(slots as u64, "slot")
+            drop(progress);
+            announce(args, "gone", 0)?;
+            let moved = count(slots as u64, "slot");
+            return conclude(
+                args,
+                &format!("{} has left: {moved} moved in {seconds:.1} s", left.id),
             );
-            return announce(args, "gone", 0, text);
         };
         match node.state {
             MemberState::Drained => {
+                drop(progress);
+                announce(args, node.state.as_str(), node.slots)?;
                 let text =
                     format!("{} holds no slots any more and stays up ({seconds:.1} s)", node.id);
-                return say(args, &node, text);
+                return conclude(args, &text);
             }
             MemberState::Draining if node.slots != left.slots => {
-                say(
-                    args,
-                    &node,
-                    format!("draining {}: {} left", node.id, count(node.slots as u64, "slot")),
-                )?;
+                announce(args, node.state.as_str(), node.slots)?;
             }
             MemberState::Draining => {}
             MemberState::Joining | MemberState::Active => {
@@ -99,15 +101,17 @@ async fn look(id: &str, admin: &AdminArgs, namenode: &mut NameNode) -> Outcome<O
     }
 }
 
-fn say(args: &DrainArgs, node: &NodeRow, text: String) -> Outcome {
-    announce(args, node.state.as_str(), node.slots, text)
-}
-
-fn announce(args: &DrainArgs, state: &str, slots: usize, text: String) -> Outcome {
+/// Tells a program how far it has come.
+fn announce(args: &DrainArgs, state: &str, slots: usize) -> Outcome {
     match args.admin.json {
         true => {
             print(&serde_json::json!({"id": args.node, "state": state, "slots": slots}).to_string())
         }
-        false => print(&text),
+        false => Ok(()),
     }
+}
+
+/// Tells a person how it has ended.
+fn conclude(args: &DrainArgs, text: &str) -> Outcome {
+    if args.admin.json { Ok(()) } else { print(text) }
 }

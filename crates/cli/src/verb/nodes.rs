@@ -5,7 +5,7 @@ use annulet_cluster::naming::NodeRow;
 use crate::admin::NameNode;
 use crate::args::AdminArgs;
 use crate::failure::Outcome;
-use crate::output::{Align, Table, print, size};
+use crate::output::{Align, Style, Table, print, size};
 
 pub(crate) async fn run(args: &AdminArgs) -> Outcome {
     let mut namenode = NameNode::connect(args).await?;
@@ -16,11 +16,11 @@ pub(crate) async fn run(args: &AdminArgs) -> Outcome {
     let nodes: Vec<NodeRow> = namenode.read(&["NODES"], &document)?;
     match nodes.is_empty() {
         true => print("no nodes; start one with \"annulet datanode\""),
-        false => print(&render(&nodes)),
+        false => print(&render(&nodes, Style::of_stdout())),
     }
 }
 
-fn render(nodes: &[NodeRow]) -> String {
+fn render(nodes: &[NodeRow], style: Style) -> String {
     let mut table = Table::new(&[
         ("NODE", Align::Left),
         ("STATE", Align::Left),
@@ -53,7 +53,7 @@ fn render(nodes: &[NodeRow]) -> String {
             beside(&node.addresses.client, &node.addresses.drain),
         ]);
     }
-    table.render()
+    table.render(style)
 }
 
 /// `address`, or only its port when the host is that of `client`.

@@ -8,7 +8,7 @@ use annulet_net::clock;
 use crate::admin::NameNode;
 use crate::args::RebalanceArgs;
 use crate::failure::Outcome;
-use crate::output::{Align, Table, count, print};
+use crate::output::{Align, Progress, Style, Table, count, print};
 
 /// Pause between two looks at the moves; each probes every member.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &RebalanceArgs) -> Outcome {
     let rebalance: Rebalance = namenode.read(&command, &document)?;
     match args.admin.json {
         true => print(&document)?,
-        false => print(&render(&rebalance, args.dry_run))?,
+        false => print(&render(&rebalance, args.dry_run, Style::of_stdout()))?,
     }
     if args.dry_run || rebalance.moves.is_empty() {
         return Ok(());
@@ -38,26 +38,25 @@ pub(crate) async fn run(args: &RebalanceArgs) -> Outcome {
 /// Says how far it has come until nothing is left to move.
 async fn follow(args: &RebalanceArgs, namenode: &mut NameNode) -> Outcome {
     let began_ms = clock::boot_millis();
-    let mut told = 0;
+    let mut progress = Progress::new();
     loop {
         let Status { moves, .. } = namenode.ask(&["STATUS"]).await?;
         let left = moves.planned + moves.under_way;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
         if left == 0 {
+            drop(progress);
             return match args.admin.json {
                 true => Ok(()),
                 false => print(&format!("balanced after {seconds:.1} s")),
             };
         }
-        if moves.done != told && !args.admin.json {
-            told = moves.done;
-            print(&format!("{} of {} moved", moves.done, count(moves.total as u64, "slot")))?;
-        }
+        let (done, total) = (moves.done as u64, moves.total as u64);
+        progress.show(done, total, &format!("{done} of {} moved", count(total, "slot")));
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-fn render(rebalance: &Rebalance, dry_run: bool) -> String {
+fn render(rebalance: &Rebalance, dry_run: bool, style: Style) -> String {
     let total: usize = rebalance.moves.iter().map(|transfer| transfer.slots).sum();
     let mut nodes = Table::new(&[
         ("NODE", Align::Left),
@@ -81,7 +80,10 @@ fn render(rebalance: &Rebalance, dry_run: bool) -> String {
         ]);
     }
     if rebalance.moves.is_empty() {
-        return format!("{}\nbalanced: every node has its share, nothing to move", nodes.render());
+        return format!(
+            "{}\nbalanced: every node has its share, nothing to move",
+            nodes.render(style)
+        );
     }
     let mut moves =
         Table::new(&[("FROM", Align::Left), ("TO", Align::Left), ("SLOTS", Align::Right)]);
@@ -94,7 +96,7 @@ fn render(rebalance: &Rebalance, dry_run: bool) -> String {
         true => format!("{slots} would move; nothing was changed"),
         false => format!("{slots} to move"),
     };
-    format!("{}\n{}\n{what}", nodes.render(), moves.render())
+    format!("{}\n{}\n{what}", nodes.render(style), moves.render(style))
 }
 
 #[cfg(test)]
@@ -118,7 +120,7 @@ mod tests {
             {"from": "127.0.0.1:7002", "to": "127.0.0.1:7001", "slots": 2731},
         ]);
         assert_eq!(
-            render(&rebalance(moves, [10923, 5461]), true),
+            render(&rebalance(moves, [10923, 5461]), true, Style::PLAIN),
             "NODE            WEIGHT  SLOTS  AFTER  CHANGE\n\
              127.0.0.1:7001     100   8192  10923   +2731\n\
              127.0.0.1:7002      50   8192   5461   -2731\n\
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_balanced_cluster_says_so() {
-        let text = render(&rebalance(serde_json::json!([]), [8192, 8192]), false);
+        let text = render(&rebalance(serde_json::json!([]), [8192, 8192]), false, Style::PLAIN);
         assert!(text.ends_with("balanced: every node has its share, nothing to move"), "{text}");
     }
 }

@@ -113,8 +113,10 @@ fn the_death_of_a_node_is_pushed_to_every_watcher() {
         let successor = successor.and_then(|change| change["owner"].as_str());
         assert!(successor.is_some_and(|owner| owner != address(victim)), "{change}");
     }
-    wait::until("watch shows that it is gone", Duration::from_secs(10), || {
-        watch.output().contains(&format!("{} is gone", address(victim)))
+    wait::until("watch shows that it has died", Duration::from_secs(10), || {
+        let (told, victim) = (watch.output(), address(victim));
+        told.contains(&format!("{victim} has crashed"))
+            || told.contains(&format!("{victim} is gone"))
     });
     cluster.settle();
     cluster.assert_fair();

@@ -28,4 +28,5 @@ mod overlap;
 mod redis_py;
 mod scan;
 mod strangers;
+mod watch;
 mod wrap_around;

@@ -25,10 +25,12 @@ pub(crate) async fn listen(shared: Arc<Shared>, mut sources: Sources) {
         for namenode in &mut sources.namenodes {
             let mut heard = false;
             let Err(error) = follow(&shared, namenode, &mut heard).await;
-            tracing::debug!(%namenode, %error, "not listening to the NameNode");
             shared.set_listening(false);
             if heard {
+                tracing::warn!("lost the NameNode at {namenode}: {error}; connecting again");
                 backoff.reset();
+            } else {
+                tracing::debug!(%namenode, %error, "not listening to the NameNode");
             }
         }
         tokio::time::sleep(backoff.next_wait()).await;

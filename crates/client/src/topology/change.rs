@@ -40,8 +40,8 @@ pub struct Moved {
 }
 
 impl Change {
-    /// Compares two topologies.
-    pub(crate) fn between(old: &Topology, new: Arc<Topology>) -> Self {
+    /// What led from one topology to another.
+    pub fn between(old: &Topology, new: Arc<Topology>) -> Self {
         let member_in =
             |members: &[Member], id: &str| members.iter().find(|member| member.id == id).cloned();
         let mut change = Self {

@@ -74,6 +74,14 @@ fn what_is_no_document_is_no_message() {
 }
 
 #[test]
+fn a_document_that_somebody_has_asked_for_is_a_topology_and_a_change_alone_is_none() {
+    let topology = Topology::from_json(whole(4, 1).to_string().as_bytes()).expect("a topology");
+    assert_eq!(topology, new(&Topology::unknown(), &whole(4, 1)));
+    assert_eq!(Topology::from_json(change(4, 5).to_string().as_bytes()), None);
+    assert_eq!(Topology::from_json(b"{}"), None);
+}
+
+#[test]
 fn a_state_of_a_later_release_is_unknown_and_no_error() {
     let mut document = whole(1, 1);
     document["members"][0]["state"] = "hibernating".into();

@@ -30,6 +30,16 @@ async fn every_command_goes_straight_to_its_owner_and_split_ones_to_each() {
 }
 
 #[tokio::test]
+async fn on_demand_only_the_nodes_that_are_used_are_connected_to() {
+    let (low, high) = (FakeNode::start(storing()).await, FakeNode::start(storing()).await);
+    let (_namenode, client) = cluster_of(&[&low, &high], options().connect_on_demand()).await;
+    client.set(HIGH, "1").await.expect("its owner");
+    assert_eq!((low.connections(), high.connections()), (0, 1));
+    client.set(LOW, "1").await.expect("its owner");
+    assert_eq!((low.connections(), high.connections()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_split_write_that_fails_in_part_says_so() {
     let low = FakeNode::start(storing()).await;
     let high = FakeNode::start(|_| send("-OOM command not allowed\r\n")).await;

@@ -104,6 +104,11 @@ impl FakeNode {
         self.go_on.notify_one();
     }
 
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        *self.open.borrow()
+    }
+
     /// Waits until so many connections are open.
     pub(crate) async fn wait_for_connections(&self, count: usize) {
         let mut open = self.open.subscribe();
