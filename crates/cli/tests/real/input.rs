@@ -138,9 +138,11 @@ fn clients_that_never_read_do_not_hurt_others() {
         assert!(slowest < PATIENCE, "took {slowest:?}");
     }
     // Those who read after all get everything.
-    for mut late in never_read {
-        for _ in 0..REQUESTS {
-            let reply = late.read().expect("a reply");
+    for (late, owner) in never_read.iter_mut().zip(&ports) {
+        for number in 0..REQUESTS {
+            let reply = late.read().unwrap_or_else(|error| {
+                panic!("reply {number} of {owner} through {}: {error}", ports[0])
+            });
             assert!(matches!(reply, Value::Bulk(value) if value.len() == VALUE_BYTES));
         }
     }

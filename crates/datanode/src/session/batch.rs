@@ -136,7 +136,8 @@ impl Connection {
         if self.shared.everywhere.get() {
             self.blocked = true;
         }
-        self.blocked || !self.has_room()
+        self.full = !self.has_room();
+        self.blocked || self.full
     }
 
     /// First stage: parses requests, finds their rows and slots.

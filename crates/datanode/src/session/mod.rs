@@ -74,6 +74,7 @@ pub(crate) async fn serve(node: Arc<Node>, worker: Rc<Worker>, stream: TcpStream
         missing_bytes: 0,
         tally: Tally::default(),
         blocked: false,
+        full: false,
         finished_reading: false,
         batches: 0,
     };
@@ -107,6 +108,8 @@ struct Connection {
     tally: Tally,
     /// The next request in the input has to wait until nothing else of this connection is under way.
     blocked: bool,
+    /// There was no room for the reply to the next request when it was looked at.
+    full: bool,
     /// The client sends nothing more.
     finished_reading: bool,
     /// Batches that have run since others had their turn.
@@ -214,10 +217,12 @@ impl Connection {
             self.shared.start_new(self.socket.unsent_bytes());
             self.shared.replies.borrow_mut().drain_into(&mut self.socket.output);
             self.socket.write_ready()?;
-            // What a held request waited for may have ended at once, and then nothing else would wake this task.
+            self.shared.start_held_back(self.socket.unsent_bytes());
+            // What a request was left for may have ended at once, and then nothing else would wake this task.
             let released = self.blocked && self.shared.is_idle();
             self.blocked &= !released;
-            match more || released {
+            let has_room_again = std::mem::take(&mut self.full) && self.has_room();
+            match more || released || has_room_again {
                 false => return Ok(false),
                 true if took_micros > TURN_MICROS_MAX => break,
                 true => {}

@@ -72,6 +72,8 @@ pub(super) struct Shared {
     deadline: Cell<u64>,
     /// Replies in the connection's output.
     unsent_bytes: Cell<usize>,
+    /// The client owed the taking of so many replies that nothing more was sent to other nodes.
+    held_back: Cell<bool>,
     /// How many waiting commands the node's figures know of.
     counted: Cell<usize>,
 }
@@ -91,6 +93,7 @@ impl Shared {
             tried: Cell::new(u64::MAX),
             deadline: Cell::new(0),
             unsent_bytes: Cell::new(0),
+            held_back: Cell::new(false),
             counted: Cell::new(0),
         }
     }
@@ -151,14 +154,23 @@ impl Shared {
         self.deadline.set(0);
     }
 
+    /// The client has taken something. Starts what waited for just that: nothing else may ever wake the connection.
+    pub(super) fn start_held_back(self: &Rc<Self>, unsent_bytes: usize) {
+        if self.held_back.get() {
+            self.start_new(unsent_bytes);
+        }
+    }
+
     /// As [`Self::start_new`].
     pub(super) fn start(self: &Rc<Self>) {
         forward::advance(self);
         // Not those behind a reply that is still to come: it may be in the very frame that is to leave.
-        while self.unsent_bytes.get() + self.replies.borrow().front_bytes() < OWED_BYTES_MAX {
+        let owes = || self.unsent_bytes.get() + self.replies.borrow().front_bytes();
+        while owes() < OWED_BYTES_MAX {
             let Some(id) = self.order.borrow_mut().depart() else { break };
             forward::send(self, id);
         }
+        self.held_back.set(owes() >= OWED_BYTES_MAX);
         self.count();
     }
 
