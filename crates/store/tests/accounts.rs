@@ -36,7 +36,7 @@ fn compare(shape: &str, keys: u32, write: impl Fn(&Keyspace<()>, u32, usize)) {
         let (account, process) = (accounted(&keyspace), allocated() - empty);
         let percent = 100.0 * account as f64 / process as f64;
         println!("{shape}, {what}: {account} accounted, {process} allocated: {percent:.2} %");
-        // Few keys in debug mode: what the thread keeps for itself weighs more.
+        // Every shape takes some MB at least: what the thread keeps for itself weighs a few percent of that.
         assert!((95.0..105.0).contains(&percent), "{shape}, {what}: {percent:.2} %");
     };
     (0..keys).for_each(|number| write(&keyspace, number, 1));
@@ -78,13 +78,13 @@ fn what_the_slots_account_for_is_what_the_process_has() {
     compare("16 + 64", KEYS, put(64, None));
     compare("16 + 16, expiring", KEYS, put(16, Some(UnixMillis(2_000_000))));
     compare("16 + 1000", KEYS / 20, put(1000, None));
-    compare("16 + 20000", KEYS / 500, put(20_000, None));
-    compare("appended to", KEYS / 100, |keyspace, number, factor| {
+    compare("16 + 20000", KEYS / 200, put(20_000, None));
+    compare("appended to", KEYS / 20, |keyspace, number, factor| {
         let key = key(number);
         let mut guard = keyspace.lock(Slot::of_key(&key));
         guard.entries().append(NOW, Db::default(), &key, &vec![b'v'; 2000 * factor]);
     });
-    compare("16 + 5000, shared", KEYS / 100, |keyspace, number, factor| {
+    compare("16 + 5000, shared", KEYS / 40, |keyspace, number, factor| {
         let (key, value) = (key(number), Arc::new(vec![b'v'; 5000 * factor]));
         let mut guard = keyspace.lock(Slot::of_key(&key));
         guard.entries().put_shared(NOW, Db::default(), &key, value, None);
