@@ -73,5 +73,26 @@ fn on_or_off(word: &[u8]) -> Result<bool, Error> {
 
 /// Whether `bytes` may stand in a line of `CLIENT LIST`: visible ASCII without spaces. Empty takes a name away.
 pub(super) fn is_attribute(bytes: &[u8]) -> bool {
-    bytes.iter().all(u8::is_ascii_graphic)
+    up_to_nul(bytes).iter().all(u8::is_ascii_graphic)
+}
+
+/// What Redis checks and lists of an attribute: C ends a text there.
+fn up_to_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_is_visible_ascii_up_to_where_c_sees_its_end() {
+        for good in [&b""[..], b"lib(1.2;x)", b"{t}\0\xfe", b"\0 "] {
+            assert!(is_attribute(good), "{}", good.escape_ascii());
+        }
+        for bad in [&b" "[..], b"a b", b"a\n", b"\xfe", b"\x7f\0"] {
+            assert!(!is_attribute(bad), "{}", bad.escape_ascii());
+        }
+        assert_eq!(up_to_nul(b"{t}\0\xfe"), b"{t}");
+    }
 }

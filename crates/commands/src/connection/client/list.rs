@@ -9,7 +9,7 @@
 
 use std::fmt::Write;
 
-use super::{OWN_FLAGS, connections, is_normal};
+use super::{OWN_FLAGS, connections, is_normal, up_to_nul};
 use crate::prelude::*;
 use crate::server::ClientSnapshot;
 
@@ -66,7 +66,7 @@ impl Filter {
 
 /// One line on one connection. What annulet does not have stands there as zero, since tools read by name.
 pub(super) fn write_line(text: &mut String, client: &ClientSnapshot) {
-    let ascii = String::from_utf8_lossy;
+    let ascii = |bytes| String::from_utf8_lossy(up_to_nul(bytes));
     // Writing to memory does not fail.
     let _ = writeln!(
         text,
