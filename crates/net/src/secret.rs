@@ -13,6 +13,8 @@
 //! Both sides are machines without I/O: the control link, the node link and the client library each bring their own.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,11 +94,16 @@ impl Secret {
     /// When the file cannot be read, or as [`Secret::new`].
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
         let unreadable = |reason: String| SecretError::Unreadable { path: path.to_owned(), reason };
-        let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-        if length > SECRET_FILE_BYTES_MAX {
-            return Err(unreadable(format!("{length} bytes are too long for a secret")));
+        // Not by the length that the system tells: a device or a pipe has none.
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(SECRET_FILE_BYTES_MAX + 1).read_to_string(&mut text))
+            .map_err(|error| unreadable(error.to_string()))?;
+        if text.len() as u64 > SECRET_FILE_BYTES_MAX {
+            return Err(unreadable(format!(
+                "more than {SECRET_FILE_BYTES_MAX} bytes are no secret"
+            )));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
         Self::new(&text)
     }
 
@@ -375,6 +382,12 @@ mod tests {
         let prove = caller.prove(&words(&answer)).expect("a challenge");
         let (answer, _) = hear(&mut door, &[&prove[0], &prove[1], &prove[2]]);
         (caller.check(&words(&answer)), door)
+    }
+
+    #[test]
+    fn a_device_that_never_ends_is_no_secret() {
+        let error = Secret::from_file(Path::new("/dev/zero")).expect_err("too long");
+        assert!(error.to_string().contains("are no secret"), "{error}");
     }
 
     #[test]
