@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annulet_resp::{Args, Error};
+use annulet_resp::{Args, Attached, Error, Reply};
 use annulet_ring::Slot;
 use annulet_store::{Db, Entries, EntryRef, UnixMillis, Value};
 use smallvec::SmallVec;
@@ -80,6 +80,22 @@ impl<'a> Context<'a> {
             Some(None) => Err(Error::WrongType),
             None => Ok(None),
         }
+    }
+
+    /// Answers with the value of a string key, or null if there is none. A key that holds something else is an error,
+    /// and nothing is answered.
+    #[inline]
+    pub fn reply_string(&mut self, key: &[u8], reply: &mut Reply<'_>) -> Result<(), Error> {
+        let Some(entry) = self.entry(key) else {
+            reply.null();
+            return Ok(());
+        };
+        let value = entry.value().as_string().ok_or(Error::WrongType)?;
+        match Attached::is_worth(value.len()).then(|| entry.shared_value()).flatten() {
+            Some(shared) => reply.shared_bulk(shared),
+            None => reply.bulk(value),
+        }
+        Ok(())
     }
 
     /// The value of a string key, and until when it lives.

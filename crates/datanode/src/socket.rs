@@ -4,22 +4,25 @@
 //! written; only too much output stops it. Between two turns a connection holds buffers for what is unfinished and for
 //! nothing else: while it works it borrows those of its worker, which stay in the processor's cache.
 
-use std::collections::VecDeque;
+mod backlog;
+
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use annulet_resp::LargeArg;
-use bytes::{Buf, BytesMut};
+use annulet_resp::{Attached, LargeArg, Reply, Version};
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What a read has room for.
-const READ_BYTES: usize = 64 * 1024;
-/// What a read has room for behind a request that has not come to its end.
-const READ_MORE_BYTES: usize = 16 * 1024;
+use self::backlog::Backlog;
+
+/// What a read takes at first: little of a large argument, the rest of which goes to a buffer of its own.
+const READ_BYTES: usize = 16 * 1024;
+/// What a read takes after one that took all it could.
+const READ_MORE_BYTES: usize = 64 * 1024;
 /// The input buffer never grows by more than this ahead of what has arrived.
 const READ_AHEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A larger buffer is not lent again.
@@ -34,11 +37,14 @@ pub(crate) struct Socket {
     stream: TcpStream,
     /// What has arrived and is not used up.
     pub(crate) input: BytesMut,
+    /// The last read took all it could.
+    reads_more: bool,
     /// What is to be sent after the backlog.
     pub(crate) output: BytesMut,
-    /// What the kernel has not taken, oldest first. None of it is empty.
-    backlog: VecDeque<BytesMut>,
-    backlog_bytes: usize,
+    /// What is to be sent between the bytes of the output.
+    attached: Attached,
+    /// What goes before the output: what the kernel has not taken.
+    backlog: Backlog,
     pub(crate) traffic: Traffic,
 }
 
@@ -84,16 +90,28 @@ impl Socket {
         Self {
             stream,
             input: BytesMut::new(),
+            reads_more: false,
             output: BytesMut::new(),
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
+            attached: Attached::default(),
+            backlog: Backlog::default(),
             traffic: Traffic::default(),
         }
     }
 
     /// Bytes that are to be sent.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.backlog_bytes + self.output.len()
+        self.backlog.bytes() + self.output.len() + self.attached.bytes()
+    }
+
+    /// A reply that is appended to the output.
+    pub(crate) fn reply(&mut self, version: Version) -> Reply<'_> {
+        Reply::attaching(&mut self.output, &mut self.attached, version)
+    }
+
+    /// Takes back all but the first `length` bytes of the output.
+    pub(crate) fn truncate_output(&mut self, length: usize) {
+        self.output.truncate(length);
+        self.attached.truncate(length);
     }
 
     /// Takes the worker's buffers where this connection has none of its own.
@@ -119,16 +137,16 @@ impl Socket {
         give_back(&mut self.output, &mut lender.output);
     }
 
-    /// What could not be sent joins the backlog; small pieces become one, each would cost its own memory and write.
+    /// What could not be sent joins the backlog.
     fn put_by(&mut self) {
-        self.backlog_bytes += self.output.len();
-        match self.backlog.back_mut() {
-            _ if self.output.is_empty() => {}
-            Some(last) if last.len() + self.output.len() <= COPIED_REST_BYTES_MAX => {
-                last.extend_from_slice(&self.output);
-                self.output.clear();
-            }
-            Some(_) | None => self.backlog.push_back(rest_of(&mut self.output)),
+        self.put_by_attached();
+        self.backlog.take(&mut self.output);
+    }
+
+    /// So does what has to be sent in several pieces anyway.
+    fn put_by_attached(&mut self) {
+        if !self.attached.is_empty() {
+            self.backlog.take_attached(&mut self.output, &mut self.attached);
         }
     }
 
@@ -147,12 +165,14 @@ impl Socket {
     /// When the connection is broken.
     pub(crate) fn write_ready(&mut self) -> io::Result<usize> {
         let mut total = 0;
+        self.put_by_attached();
         loop {
-            let chunk = self.backlog.front().unwrap_or(&self.output);
-            if chunk.is_empty() {
-                break;
-            }
-            match self.stream.try_write(chunk) {
+            let written = match self.backlog.is_empty() {
+                true if self.output.is_empty() => break,
+                true => self.stream.try_write(&self.output),
+                false => self.stream.try_write_vectored(&self.backlog.slices(&self.output)),
+            };
+            match written {
                 Ok(count) => {
                     self.sent(count);
                     total += count;
@@ -167,17 +187,11 @@ impl Socket {
     fn sent(&mut self, count: usize) {
         self.traffic.writes += 1;
         self.traffic.output_bytes += count as u64;
-        let Some(front) = self.backlog.front_mut() else {
-            // Not by `advance`, after which the buffer would have to find its beginning again.
-            return match count == self.output.len() {
-                true => self.output.clear(),
-                false => self.output.advance(count),
-            };
-        };
-        self.backlog_bytes -= count;
-        front.advance(count);
-        if front.is_empty() {
-            self.backlog.pop_front();
+        let count = self.backlog.sent(count);
+        // Not by `advance`, after which the buffer would have to find its beginning again.
+        match count == self.output.len() {
+            true => self.output.clear(),
+            false => self.output.advance(count),
         }
     }
 
@@ -208,11 +222,14 @@ impl Socket {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let chunk = self.backlog.front().unwrap_or(&self.output);
-        if chunk.is_empty() {
-            return Poll::Pending;
-        }
-        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, chunk))?;
+        self.put_by_attached();
+        let stream = Pin::new(&mut self.stream);
+        let written = match self.backlog.is_empty() {
+            true if self.output.is_empty() => return Poll::Pending,
+            true => stream.poll_write(cx, &self.output),
+            false => stream.poll_write_vectored(cx, &self.backlog.slices(&self.output)),
+        };
+        let count = ready!(written)?;
         self.sent(count);
         Poll::Ready(Ok(()))
     }
@@ -221,9 +238,13 @@ impl Socket {
         let count = match read {
             Read::Nothing => return Poll::Pending,
             Read::Input { missing_bytes } => {
-                let least = if self.input.is_empty() { READ_BYTES } else { READ_MORE_BYTES };
-                self.input.reserve(missing_bytes.clamp(least, READ_AHEAD_BYTES_MAX));
-                ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?
+                let least = if self.reads_more { READ_MORE_BYTES } else { READ_BYTES };
+                let most = missing_bytes.clamp(least, READ_AHEAD_BYTES_MAX);
+                self.input.reserve(most);
+                let mut room = (&mut self.input).limit(most);
+                let count = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))?;
+                self.reads_more = count >= READ_BYTES;
+                count
             }
             Read::Large(large) => {
                 let mut rest = large.spare();

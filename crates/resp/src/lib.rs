@@ -9,6 +9,7 @@
 //! - the result of parsing never depends on how the input was cut
 
 mod args;
+mod attached;
 mod double;
 mod error;
 mod large;
@@ -21,6 +22,7 @@ mod version;
 mod write;
 
 pub use args::{Args, OwnedArgs};
+pub use attached::{Attached, Attachment};
 pub use error::{Error, typed};
 pub use large::LargeArg;
 pub use limits::Limits;

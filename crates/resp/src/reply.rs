@@ -1,24 +1,31 @@
 //! Appends replies to a connection's output buffer, each type in the form that the connection's version has for it.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use memchr::memchr2;
 
 use crate::write::{write_bulk, write_count, write_integer};
-use crate::{Error, Version, double};
+use crate::{Attached, Error, Version, double};
 
 /// The reply under way. Commands say what they answer; only this type knows which protocol version is spoken.
 #[derive(Debug)]
 pub struct Reply<'a> {
     out: &'a mut BytesMut,
+    attached: Option<&'a mut Attached>,
     version: Version,
 }
 
 impl<'a> Reply<'a> {
     /// A reply that is appended to `out`.
     pub fn new(out: &'a mut BytesMut, version: Version) -> Self {
-        Self { out, version }
+        Self { out, attached: None, version }
+    }
+
+    /// The same, but large values that are shared may be attached instead of being copied.
+    pub fn attaching(out: &'a mut BytesMut, attached: &'a mut Attached, version: Version) -> Self {
+        Self { out, attached: Some(attached), version }
     }
 
     /// The version that is spoken. For what differs by more than the type of a value, such as nested pairs.
@@ -34,6 +41,9 @@ impl<'a> Reply<'a> {
     /// Takes back everything that was written since `position`.
     pub fn truncate(&mut self, position: usize) {
         self.out.truncate(position);
+        if let Some(attached) = &mut self.attached {
+            attached.truncate(position);
+        }
     }
 
     /// The simple string `OK`.
@@ -64,6 +74,18 @@ impl<'a> Reply<'a> {
     /// A string of any bytes.
     pub fn bulk(&mut self, bytes: &[u8]) {
         write_bulk(self.out, bytes);
+    }
+
+    /// A string that somebody else holds too. If it is large it is attached to the output, where that can be.
+    pub fn shared_bulk(&mut self, value: &Arc<Vec<u8>>) {
+        match &mut self.attached {
+            Some(attached) if Attached::is_worth(value.len()) => {
+                write_count(self.out, b'$', value.len());
+                attached.push(self.out.len(), Arc::clone(value));
+                self.out.put_slice(b"\r\n");
+            }
+            Some(_) | None => self.bulk(value),
+        }
     }
 
     /// Nothing, where a value would be.

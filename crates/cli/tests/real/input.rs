@@ -101,6 +101,44 @@ fn empty_requests_and_lines_are_passed_over() {
 }
 
 #[test]
+fn a_reply_on_its_way_keeps_the_value_that_it_was_made_of() {
+    const VALUE_BYTES: usize = 1 << 20;
+    const ROUNDS: u8 = 12;
+    let cluster = Cluster::start(1);
+    let mut late = Client::connect(cluster.ports()[0]);
+    // More than the kernel takes: what is not sent yet is changed by what follows.
+    let mut requests = Vec::new();
+    for round in 0..ROUNDS {
+        let value = vec![b'a' + round; VALUE_BYTES];
+        requests.extend(request(&[b"SET".as_slice(), b"key", &value]));
+        requests.extend(request(&["GET", "key"]));
+        requests.extend(request(&["STRLEN", "key"]));
+        requests.extend(request(&["MGET", "key", "nobody", "key"]));
+        requests.extend(request(&["APPEND", "key", "!"]));
+        requests.extend(request(&["GETRANGE", "key", "-2", "-1"]));
+    }
+    let mut writer = late.socket().try_clone().expect("a second handle");
+    let sender = std::thread::spawn(move || writer.write_all(&requests));
+    for round in 0..ROUNDS {
+        let value = Value::Bulk(vec![b'a' + round; VALUE_BYTES]);
+        let expected = [
+            Value::ok(),
+            value.clone(),
+            Value::Integer(VALUE_BYTES as i64),
+            Value::Array(vec![value.clone(), Value::Null, value]),
+            Value::Integer(VALUE_BYTES as i64 + 1),
+            Value::Bulk(vec![b'a' + round, b'!']),
+        ];
+        for (place, expected) in expected.into_iter().enumerate() {
+            let reply = late.read().expect("a reply");
+            assert!(reply == expected, "round {round}, reply {place}");
+        }
+    }
+    sender.join().expect("no panic").expect("sent");
+    cluster.settle();
+}
+
+#[test]
 fn clients_that_never_read_do_not_hurt_others() {
     const VALUE_BYTES: usize = 1 << 20;
     const REQUESTS: usize = 400;

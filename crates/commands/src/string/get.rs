@@ -23,9 +23,5 @@ pub(crate) const SPEC: Spec = Spec {
 };
 
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    match cx.string(args.at(1))? {
-        Some(value) => reply.bulk(value),
-        None => reply.null(),
-    }
-    Ok(())
+    cx.reply_string(args.at(1), reply)
 }

@@ -25,9 +25,8 @@ pub(crate) const SPEC: Spec = Spec {
 fn run(cx: &mut Context<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     reply.array(args.len() - 1);
     for key in args.iter().skip(1) {
-        match cx.string(key) {
-            Ok(Some(value)) => reply.bulk(value),
-            Ok(None) | Err(_) => reply.null(),
+        if cx.reply_string(key, reply).is_err() {
+            reply.null();
         }
     }
     Ok(())

@@ -202,7 +202,7 @@ impl Connection {
             && !self.session.wants_reply()
             && let Some((length, mark)) = before
         {
-            self.socket.output.truncate(length);
+            self.socket.truncate_output(length);
             self.shared.replies.borrow_mut().silence(mark);
         }
         next
@@ -282,14 +282,13 @@ impl Connection {
             return self.fail(&Error::CrossSlot);
         }
         if !self.shared.is_busy(slots) {
-            let run = |out: &mut BytesMut| {
-                let mut reply = Reply::new(out, version);
+            let run = |mut reply: Reply<'_>| {
                 execute::run_keys(node, command, (db, now), args, slots, &mut reply)
             };
             let mut replies = self.shared.replies.borrow_mut();
             let ran = match replies.is_empty() {
-                true => run(&mut self.socket.output),
-                false => replies.push_with(run),
+                true => run(self.socket.reply(version)),
+                false => replies.push_with(|out| run(Reply::new(out, version))),
             };
             if let Ran::Done(lookups) = ran {
                 self.tally.hits += u64::from(lookups.hits);

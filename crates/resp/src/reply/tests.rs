@@ -79,3 +79,33 @@ fn every_byte_passes_through_a_bulk() {
     Reply::new(&mut out, Version::Resp3).bulk(&bytes);
     assert_eq!(&out[..], [b"$256\r\n", &bytes[..], b"\r\n"].concat());
 }
+
+#[test]
+fn a_large_shared_value_is_attached_where_its_bytes_belong() {
+    let large = Arc::new(vec![b'v'; 20_000]);
+    let small = Arc::new(b"small".to_vec());
+    let (mut out, mut attached) = (BytesMut::new(), Attached::default());
+    let mut reply = Reply::attaching(&mut out, &mut attached, Version::Resp2);
+    reply.array(2);
+    reply.shared_bulk(&small);
+    reply.shared_bulk(&large);
+    let position = reply.position();
+    reply.shared_bulk(&large);
+    reply.truncate(position);
+    reply.ok();
+    assert_eq!(&out[..], b"*2\r\n$5\r\nsmall\r\n$20000\r\n\r\n+OK\r\n", "the value is not copied");
+    assert_eq!(attached.bytes(), 20_000, "what was taken back counts no more");
+    let parts = attached.take();
+    let [part] = &parts[..] else { panic!("{parts:?}") };
+    assert!(Arc::ptr_eq(&part.value, &large));
+    assert_eq!(&out[part.position..], b"\r\n+OK\r\n");
+    assert_eq!(attached.bytes(), 0);
+}
+
+#[test]
+fn where_nothing_can_be_attached_a_shared_value_is_copied() {
+    let large = Arc::new(vec![b'v'; 20_000]);
+    let mut out = BytesMut::new();
+    Reply::new(&mut out, Version::Resp2).shared_bulk(&large);
+    assert_eq!(&out[..], [b"$20000\r\n", &large[..], b"\r\n"].concat());
+}
