@@ -91,9 +91,12 @@ impl<'a> Context<'a> {
             return Ok(());
         };
         let value = entry.value().as_string().ok_or(Error::WrongType)?;
-        match Attached::is_worth(value.len()).then(|| entry.shared_value()).flatten() {
-            Some(shared) => reply.shared_bulk(shared),
-            None => reply.bulk(value),
+        if !Attached::is_worth(value.len()) {
+            reply.bulk(value);
+        } else if let Some(shared) = entry.shared_value() {
+            reply.shared_bulk(shared);
+        } else {
+            reply.bulk(value);
         }
         Ok(())
     }

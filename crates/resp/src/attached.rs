@@ -25,6 +25,7 @@ pub struct Attached {
 
 impl Attached {
     /// Whether a value is large enough to be attached.
+    #[inline]
     pub fn is_worth(length: usize) -> bool {
         length >= ATTACHED_BYTES_MIN
     }

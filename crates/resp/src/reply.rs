@@ -72,6 +72,7 @@ impl<'a> Reply<'a> {
     }
 
     /// A string of any bytes.
+    #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         write_bulk(self.out, bytes);
     }

@@ -19,6 +19,7 @@ where
 }
 
 /// Appends `$<length>\r\n<bytes>\r\n`.
+#[inline]
 pub(crate) fn write_bulk(out: &mut BytesMut, bytes: &[u8]) {
     out.reserve(HEADER_BYTES_MAX + bytes.len() + 2);
     write_count(out, b'$', bytes.len());
@@ -27,6 +28,7 @@ pub(crate) fn write_bulk(out: &mut BytesMut, bytes: &[u8]) {
 }
 
 /// Appends `<marker><count>\r\n`.
+#[inline]
 pub(crate) fn write_count(out: &mut BytesMut, marker: u8, count: usize) {
     // A count is the length of something in memory, which is never above `isize::MAX`.
     write_integer(out, marker, i64::try_from(count).unwrap_or(i64::MAX));
