@@ -8,11 +8,10 @@ use std::io;
 use std::time::Duration;
 
 use annulet_net::secret::{CLIENT_IDENTITY, Caller, Secret};
-use annulet_net::tcp;
+use annulet_net::tcp::{self, TcpStream};
 use annulet_resp::write_request;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::reply::{BULK_BYTES_MAX, Decoded, ReplyDecoder};
 use crate::{CallError, ReplyError, ServerError, Value};

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use annulet_net::Backoff;
-use tokio::net::TcpStream;
+use annulet_net::tcp::TcpStream;
 
 use crate::options::Options;
 use crate::route::NewNode;

@@ -7,12 +7,11 @@ use annulet_cluster::message::{
     Load, PROTOCOL_VERSION, Refusal, Registration, SlotsAtEpoch, ToNameNode, ToNode,
 };
 use annulet_net::secret::Caller;
-use annulet_net::{Backoff, FrameReader, FrameWriter, clock, tcp};
+use annulet_net::tcp::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
+use annulet_net::{Backoff, FrameReader, FrameWriter, clock, process, task, tcp};
 use annulet_resp::{Args, Limits};
 use annulet_ring::SlotSet;
 use annulet_store::Detached;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 
 use crate::drain::DrainState;
@@ -167,7 +166,7 @@ impl Link<'_> {
             node: node.me(),
             addresses: node.resolved.announce.clone(),
             weight: node.config.weight,
-            pid: std::process::id(),
+            pid: process::id(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
             epoch_max: view.epoch_max(),
             generation_max: view.generation(),
@@ -284,7 +283,7 @@ impl Link<'_> {
 /// Frees what was taken out of the slots, where nobody waits for it.
 fn free(dropped: Vec<Detached>) {
     if dropped.iter().any(|detached| !detached.is_empty()) {
-        tokio::task::spawn_blocking(move || drop(dropped));
+        task::blocking(move || drop(dropped));
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annulet_cluster::message::ToNameNode;
+use annulet_net::process;
+use annulet_net::tcp::{TcpListener, TcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::control::Standing;
@@ -204,7 +205,7 @@ async fn follow(node: &Node, stream: &mut TcpStream) -> std::io::Result<bool> {
 
 /// The last line of a drain.
 pub(crate) fn farewell(node: &Node) -> String {
-    let (id, pid) = (node.me().id, std::process::id());
+    let (id, pid) = (node.me().id, process::id());
     match node.config.shares_process {
         false => format!("drained: {id} holds nothing any more; process {pid} is safe to stop"),
         true => format!(

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use annulet_net::clock;
+use annulet_net::{clock, task};
 use annulet_ring::Slot;
 use annulet_store::{Detached, UnixMillis};
 
@@ -108,7 +107,7 @@ fn pack_if_worth_it(node: &Arc<Node>) {
     node.entries_dropped.store(0, Relaxed);
     let node = Arc::clone(node);
     // It takes long and waits for nothing: not for a thread that serves others.
-    tokio::task::spawn_blocking(move || {
+    task::blocking(move || {
         let entries = pack(&node);
         tracing::info!(dropped, entries, "packed what is left after a hand-over");
     });
@@ -121,9 +120,8 @@ fn pack(node: &Arc<Node>) -> usize {
         // A thread of its own for each batch: a thread keeps places that it has freed for itself and would use them
         // for the next entries, wherever in memory they are. It gives them back when it ends.
         let packing = Arc::clone(node);
-        let batch = std::thread::Builder::new().name("annulet-pack".to_owned());
-        let packed = batch.spawn(move || pack_batch(&packing, next)).map(JoinHandle::join);
-        let Ok(Ok((entries, next))) = packed else { break };
+        let packed = task::on_new_thread("annulet-pack", move || pack_batch(&packing, next));
+        let Some((entries, next)) = packed else { break };
         total += entries;
         from = next;
     }

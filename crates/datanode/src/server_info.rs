@@ -47,7 +47,7 @@ impl Server for ServerView<'_> {
             annulet_version: env!("CARGO_PKG_VERSION").to_owned(),
             node_id: node.me().id.to_string(),
             os: process::operating_system(),
-            process_id: std::process::id(),
+            process_id: process::id(),
             run_id: node.run_id.clone(),
             tcp_port: port(self.local),
             server_time_micros,

@@ -12,10 +12,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use annulet_net::tcp::TcpStream;
 use annulet_resp::{Attached, LargeArg, Reply, Version};
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use self::backlog::Backlog;
 

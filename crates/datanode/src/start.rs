@@ -8,8 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annulet_commands::Mode;
-use annulet_net::tcp::{self, Reserved};
-use tokio::net::{TcpListener, TcpStream};
+use annulet_net::tcp::{self, Parked, Reserved, TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, ConfigError};
@@ -246,7 +245,7 @@ where
             };
             let stream = accepted.and_then(|(stream, _)| {
                 tcp::tune(&stream)?;
-                stream.into_std()
+                Parked::new(stream)
             });
             match stream {
                 Ok(stream) => {
@@ -255,7 +254,7 @@ where
                     workers
                         .spawn(move |worker| async move {
                             // A connection that broke on its way to the worker needs no more service.
-                            if let Ok(stream) = TcpStream::from_std(stream) {
+                            if let Ok(stream) = stream.wake() {
                                 serve(node, worker, stream).await;
                             }
                         })

@@ -7,10 +7,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 
+use annulet_net::task;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 use crate::link::Links;
 use crate::session::Workbench;
@@ -34,7 +33,6 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 pub struct Workers {
     queues: Vec<Queue>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// The way to one worker.
@@ -55,16 +53,11 @@ impl Workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             given => given,
         };
-        let mut workers = Self { queues: Vec::new(), threads: Vec::new() };
+        let mut workers = Self { queues: Vec::new() };
         for index in 0..threads {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (sender, tasks) = mpsc::channel(TASKS_QUEUED_MAX);
-            let name = format!("annulet-worker-{index}");
-            let thread = std::thread::Builder::new()
-                .name(name)
-                .spawn(move || work(index, &runtime, tasks))?;
+            task::thread(&format!("annulet-worker-{index}"), move || work(index, tasks))?;
             workers.queues.push(Queue { tasks: sender, connections: Arc::default() });
-            workers.threads.push(thread);
         }
         Ok(Arc::new(workers))
     }
@@ -97,12 +90,9 @@ impl Workers {
     }
 }
 
-fn work(index: usize, runtime: &tokio::runtime::Runtime, mut tasks: mpsc::Receiver<Task>) {
+async fn work(index: usize, mut tasks: mpsc::Receiver<Task>) {
     let worker = Rc::new(Worker { index, links: Links::default(), bench: RefCell::default() });
-    let local = LocalSet::new();
-    local.block_on(runtime, async move {
-        while let Some(task) = tasks.recv().await {
-            tokio::task::spawn_local(task(Rc::clone(&worker)));
-        }
-    });
+    while let Some(task) = tasks.recv().await {
+        tokio::task::spawn_local(task(Rc::clone(&worker)));
+    }
 }

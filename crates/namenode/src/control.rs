@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use annulet_cluster::message::{Registration, ToNameNode};
 use annulet_cluster::naming::Event;
+use annulet_net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use annulet_net::{FrameReader, FrameWriter};
 use bytes::Bytes;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 
 use crate::machine::Input;

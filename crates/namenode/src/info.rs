@@ -36,7 +36,7 @@ fn server(shared: &Shared, text: &mut String) {
     text.push_str("# Server\r\n");
     line(text, "annulet_version", env!("CARGO_PKG_VERSION"));
     line(text, "role", "namenode");
-    line(text, "process_id", std::process::id());
+    line(text, "process_id", process::id());
     line(text, "tcp_port", shared.local_address.port());
     line(text, "uptime_in_seconds", uptime_s);
     line(text, "connected_clients", shared.connections());

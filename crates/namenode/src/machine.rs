@@ -12,7 +12,7 @@ use annulet_cluster::naming::{
     Answer, Decision, Effect, Event, LinkId, Naming, PROBE_TIMEOUT_MS, ProbeId, ProbeOutcome,
     Rebalance, RequestId, Status,
 };
-use annulet_net::{Backoff, FrameReader, FrameWriter, clock, tcp};
+use annulet_net::{Backoff, FrameReader, FrameWriter, clock, task, tcp};
 use annulet_resp::{Limits, write_request};
 use annulet_ring::{NodeId, NodeRef};
 use bytes::{Bytes, BytesMut};
@@ -74,6 +74,14 @@ pub(crate) struct Machine {
     pub(crate) store: Box<dyn MetaStore>,
     pub(crate) published: Arc<Published>,
     pub(crate) desk: Desk,
+}
+
+/// What has come of a group of inputs.
+struct Decided {
+    effects: Vec<Effect>,
+    /// Documents that were asked for; they show the state after the group.
+    reads: Vec<(Read, oneshot::Sender<Bytes>)>,
+    now_ms: u64,
 }
 
 /// Everybody the machine speaks with.
@@ -156,17 +164,25 @@ impl Machine {
     ///
     /// # Errors
     /// When somebody else has written to the store; everything has to end then.
-    pub(crate) fn run(mut self, mut inbox: mpsc::Receiver<Input>) -> Result<(), StoreError> {
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Input>) -> Result<(), StoreError> {
         let mut group = Vec::with_capacity(GROUP_INPUTS_MAX);
-        while !*self.desk.stop.borrow()
-            && inbox.blocking_recv_many(&mut group, GROUP_INPUTS_MAX) > 0
-        {
-            self.handle(&mut group)?;
+        while !self.stops() && inbox.recv_many(&mut group, GROUP_INPUTS_MAX).await > 0 {
+            let mut decided = self.decide(&mut group);
+            if !self.persist(&mut decided.effects).await? {
+                break;
+            }
+            self.perform(decided);
         }
         Ok(())
     }
 
-    fn handle(&mut self, group: &mut Vec<Input>) -> Result<(), StoreError> {
+    /// Whether the NameNode is to stop. A group that is not durable by then is forgotten.
+    fn stops(&self) -> bool {
+        *self.desk.stop.borrow()
+    }
+
+    /// Gives a group of inputs to the naming machine. Nothing of what it decides is done yet.
+    fn decide(&mut self, group: &mut Vec<Input>) -> Decided {
         let now_ms = clock::boot_millis();
         let mut effects = Vec::new();
         let mut reads = Vec::new();
@@ -206,12 +222,15 @@ impl Machine {
             };
             self.naming.step(now_ms, event, &mut effects);
         }
-        if !self.persist(&mut effects)? {
-            return Ok(());
-        }
+        Decided { effects, reads, now_ms }
+    }
+
+    /// Tells everybody what has been decided and is durable.
+    fn perform(&mut self, decided: Decided) {
+        let Decided { effects, reads, now_ms } = decided;
         let committed_us = clock::unix_micros();
         for effect in effects {
-            self.perform(effect, committed_us);
+            self.carry_out(effect, committed_us);
         }
         self.published.set_progress(Progress {
             moves: self.naming.moves(),
@@ -225,11 +244,10 @@ impl Machine {
             };
             let _ = answer.send(document);
         }
-        Ok(())
     }
 
     /// Makes all decisions among the effects durable, however long it takes. `false`: the NameNode stops before that.
-    fn persist(&mut self, effects: &mut [Effect]) -> Result<bool, StoreError> {
+    async fn persist(&mut self, effects: &mut [Effect]) -> Result<bool, StoreError> {
         let mut decisions: Vec<Decision> = Vec::new();
         for effect in effects {
             if let Effect::Persist(more) = effect {
@@ -241,7 +259,7 @@ impl Machine {
         }
         let mut pause = Backoff::new(STORE_RETRY_FIRST_MS, STORE_RETRY_MAX_MS);
         loop {
-            match self.store.apply(&decisions) {
+            match task::on_disk(|| self.store.apply(&decisions)).await {
                 Ok(()) => break,
                 Err(error @ StoreError::Conflict(_)) => return Err(error),
                 Err(error) if !self.published.is_degraded() => {
@@ -250,10 +268,10 @@ impl Machine {
                 }
                 Err(error) => tracing::debug!(%error, "still degraded"),
             }
-            if *self.desk.stop.borrow() {
+            if self.stops() {
                 return Ok(false);
             }
-            std::thread::sleep(pause.next_wait());
+            tokio::time::sleep(pause.next_wait()).await;
         }
         if self.published.is_degraded() {
             self.published.set_degraded(false);
@@ -262,7 +280,7 @@ impl Machine {
         Ok(true)
     }
 
-    fn perform(&mut self, effect: Effect, committed_us: u64) {
+    fn carry_out(&mut self, effect: Effect, committed_us: u64) {
         match effect {
             // Its decisions are durable by now.
             Effect::Persist(_) => {}

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use annulet_cluster::naming::{Decision, Event, LinkId, Naming, Stored};
 use annulet_net::secret::Secret;
-use annulet_net::{clock, random, tcp};
+use annulet_net::tcp::{TcpListener, TcpStream};
+use annulet_net::{clock, random, task, tcp};
 use annulet_resp::{Error, Reply, Version};
 use annulet_ring::Generation;
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -95,7 +95,7 @@ impl NameNode {
         let (inbox, inputs) = mpsc::channel(INBOX_INPUTS_MAX);
         let desk = Desk::new(inbox.clone(), stopped.clone());
         let options = config.options();
-        let (machine, published) = tokio::task::spawn_blocking(move || {
+        let (machine, published) = task::blocking(move || {
             let mut store = store;
             let stored = next_generation(store.as_mut())?;
             let naming = Naming::new(stored, options, clock::boot_millis());
@@ -185,9 +185,9 @@ fn spawn_machine(
     inputs: mpsc::Receiver<Input>,
 ) -> io::Result<oneshot::Receiver<Result<(), StoreError>>> {
     let (ended, end) = oneshot::channel();
-    std::thread::Builder::new().name("naming".to_owned()).spawn(move || {
+    task::thread("naming", move || async move {
         // Nobody waits for it any more when the server is gone.
-        let _ = ended.send(machine.run(inputs));
+        let _ = ended.send(machine.run(inputs).await);
     })?;
     Ok(end)
 }

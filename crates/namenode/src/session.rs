@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use annulet_cluster::message::{Refusal, Registration, ToNode};
 use annulet_net::secret::{self, Doorkeeper};
+use annulet_net::tcp::{OwnedWriteHalf, TcpStream};
 use annulet_net::{FrameError, FrameReader, FrameWriter, tcp};
 use annulet_resp::{Args, Error, Limits, Reply, Version};
 use annulet_ring::NodeRef;
 use bytes::Bytes;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
 use crate::command::{CHANNEL, Command};

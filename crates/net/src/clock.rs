@@ -1,6 +1,10 @@
 //! The clocks: wall time for expiry, boot time for everything that waits.
 
+#[cfg(not(annulet_sim))]
 use std::time::{SystemTime, UNIX_EPOCH};
+
+#[cfg(annulet_sim)]
+use crate::sim;
 
 /// Wall-clock time in milliseconds since 1970.
 pub fn unix_millis() -> u64 {
@@ -8,6 +12,7 @@ pub fn unix_millis() -> u64 {
 }
 
 /// Wall-clock time in microseconds since 1970; 0 when the clock stands before that.
+#[cfg(not(annulet_sim))]
 pub fn unix_micros() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }
@@ -16,9 +21,22 @@ pub fn unix_micros() -> u64 {
 ///
 /// Time-outs between machines are measured with it: CLOCK_MONOTONIC stands still while a machine sleeps, so that a
 /// node could believe in a lease that lapsed long ago.
+#[cfg(not(annulet_sim))]
 pub fn boot_millis() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
+}
+
+/// Wall-clock time of the simulated host in microseconds since 1970.
+#[cfg(annulet_sim)]
+pub fn unix_micros() -> u64 {
+    sim::unix_micros()
+}
+
+/// Milliseconds since the simulated host booted; a crash of its software does not set it back.
+#[cfg(annulet_sim)]
+pub fn boot_millis() -> u64 {
+    sim::uptime().as_millis() as u64
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ pub mod frames;
 pub mod process;
 pub mod random;
 pub mod secret;
+#[cfg(annulet_sim)]
+pub mod sim;
+pub mod task;
 pub mod tcp;
 
 pub use backoff::Backoff;

@@ -1,49 +1,25 @@
 //! TCP listeners and connections as all our ports want them.
+//!
+//! The operating system's, or those of the simulated network: the simulator is built with `--cfg annulet_sim`, which no
+//! dependency can switch on as it could a feature.
+
+#[cfg(not(annulet_sim))]
+mod real;
+#[cfg(annulet_sim)]
+mod sim;
+
+#[cfg(not(annulet_sim))]
+use self::real as system;
+#[cfg(annulet_sim)]
+use self::sim as system;
+
+pub use self::system::{
+    OwnedReadHalf, OwnedWriteHalf, Parked, Reserved, TcpListener, TcpStream, is_loopback, number,
+    reserve, tune,
+};
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
-
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
-
-/// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
-const BACKLOG_CONNECTIONS: i32 = 1024;
-/// How long a silent connection stays unprobed by the kernel, as in Redis.
-const KEEPALIVE_S: u64 = 300;
-
-/// A port that is ours, but not open yet: connections to it are refused.
-#[derive(Debug)]
-pub struct Reserved {
-    socket: Socket,
-    address: String,
-}
-
-/// Takes the port of `address` ("host:port") without opening it.
-///
-/// # Errors
-/// Names the address and what may be wrong when it cannot be had.
-pub fn reserve(address: &str) -> io::Result<Reserved> {
-    let resolved = std::net::ToSocketAddrs::to_socket_addrs(address)
-        .map_err(|error| named(address, &error))?
-        .next();
-    let resolved = resolved
-        .ok_or_else(|| named(address, &io::Error::new(io::ErrorKind::NotFound, "no such host")))?;
-    let socket = bind(resolved).map_err(|error| named(address, &error))?;
-    Ok(Reserved { socket, address: address.to_owned() })
-}
-
-impl Reserved {
-    /// Opens the port. Must be called inside a tokio runtime.
-    ///
-    /// # Errors
-    /// As [`reserve`].
-    pub fn listen(self) -> io::Result<TcpListener> {
-        let Self { socket, address } = self;
-        socket.listen(BACKLOG_CONNECTIONS).map_err(|error| named(&address, &error))?;
-        TcpListener::from_std(socket.into()).map_err(|error| named(&address, &error))
-    }
-}
 
 /// Listens on `address` ("host:port"). Must be called inside a tokio runtime.
 ///
@@ -53,29 +29,6 @@ pub fn listen(address: &str) -> io::Result<TcpListener> {
     reserve(address)?.listen()
 }
 
-/// Whether every address that `address` ("host:port") stands for is of this machine alone.
-///
-/// # Errors
-/// When it stands for nothing.
-pub fn is_loopback(address: &str) -> io::Result<bool> {
-    let resolved = std::net::ToSocketAddrs::to_socket_addrs(address)
-        .map_err(|error| named(address, &error))?;
-    Ok(resolved.into_iter().all(|address| address.ip().to_canonical().is_loopback()))
-}
-
-fn named(address: &str, error: &io::Error) -> io::Error {
-    let hint = "is the port taken, or the address not of this machine?";
-    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}; {hint}"))
-}
-
-fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
 /// Connects to `address` ("host:port") within `timeout`.
 ///
 /// # Errors
@@ -83,7 +36,7 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
 pub async fn connect(address: &str, timeout: Duration) -> io::Result<TcpStream> {
     let attempt = async {
         let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{address}: no such host"));
-        for resolved in lookup_host(address).await? {
+        for resolved in system::lookup_host(address).await? {
             match TcpStream::connect(resolved).await {
                 Ok(stream) => return tune(&stream).map(|()| stream),
                 Err(error) => last = error,
@@ -98,14 +51,4 @@ pub async fn connect(address: &str, timeout: Duration) -> io::Result<TcpStream> 
             format!("{address}: no connection within {timeout:?}"),
         )),
     }
-}
-
-/// Sets what every connection of ours has: no delay of small packets, kernel keep-alive.
-///
-/// # Errors
-/// When the connection is already broken.
-pub fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(KEEPALIVE_S));
-    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use annulet_net::tcp::TcpStream;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use super::describe;
@@ -107,20 +107,19 @@ impl Session {
     }
 
     /// Serves one connection to its end.
-    pub(crate) async fn run(&mut self, mut stream: TcpStream) -> Served {
+    pub(crate) async fn run(&mut self, stream: TcpStream) -> Served {
         self.was_useful = false;
         self.is_behind = true;
         self.shared.route(|router| router.connected(self.node.index));
-        let end = match self.exchange(&mut stream).await {
+        let end = match self.exchange(stream).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
-        drop(stream);
         self.end(end)
     }
 
-    async fn exchange(&mut self, stream: &mut TcpStream) -> Result<std::convert::Infallible, End> {
-        let (mut reader, mut writer) = stream.split();
+    async fn exchange(&mut self, stream: TcpStream) -> Result<std::convert::Infallible, End> {
+        let (mut reader, mut writer) = stream.into_split();
         let silence = self.shared.options.silence;
         let mut ticks = ticks(silence);
         let mut silent_ticks = 0;

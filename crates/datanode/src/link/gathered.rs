@@ -2,7 +2,7 @@
 
 use annulet_cluster::slot::Access;
 use annulet_commands::{Gather, Spec};
-use annulet_net::{clock, random};
+use annulet_net::{clock, random, task};
 use annulet_resp::Args;
 use annulet_ring::SlotSet;
 use annulet_store::{Db, Detached, UnixMillis};
@@ -62,6 +62,6 @@ pub(crate) async fn gather_here(
 /// Frees what was taken out of the slots where no client waits for it.
 fn free(garbage: Vec<Detached>) {
     if garbage.iter().any(|detached| !detached.is_empty()) {
-        tokio::task::spawn_blocking(move || drop(garbage));
+        task::blocking(move || drop(garbage));
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use annulet_commands::{Run, Scan, Scanned};
 use annulet_net::clock;
 use annulet_net::secret::Doorkeeper;
+use annulet_net::tcp::TcpStream;
 use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
 use annulet_ring::SlotSet;
 use bytes::{Buf, BytesMut};
-use tokio::net::TcpStream;
 
 use super::forwarded::{Frame, Rest};
 use super::gathered::{self, gather_here};

@@ -13,7 +13,6 @@ mod shared;
 mod split;
 
 use std::io;
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,8 +20,8 @@ use std::time::Duration;
 
 use annulet_commands::{Mode, Session};
 use annulet_net::clock;
+use annulet_net::tcp::{self, TcpStream};
 use annulet_resp::{Error, Limits, Reply, RequestParser, Version};
-use tokio::net::TcpStream;
 
 pub(crate) use self::batch::Workbench;
 use self::shared::Shared;
@@ -53,7 +52,7 @@ pub(crate) async fn serve(node: Arc<Node>, worker: Rc<Worker>, stream: TcpStream
     };
     let (remote, local) = (address(stream.peer_addr()), address(stream.local_addr()));
     let mut session = Session::new(node.clients.next_id(), remote, local, now_micros);
-    session.fd = stream.as_raw_fd();
+    session.fd = tcp::number(&stream);
     session.authenticated = node.config.requirepass.is_none();
     crate::stats::add(&node.stats.connections_received, 1);
     let is_stranger = !stream.peer_addr().is_ok_and(|a| a.ip().to_canonical().is_loopback());
