@@ -88,6 +88,12 @@ impl Clients {
         self.open.lock().clients.len()
     }
 
+    /// Open connections that have asked something since then.
+    pub(crate) fn count_active_since(&self, micros: u64) -> usize {
+        let open = self.open.lock();
+        open.clients.values().filter(|client| client.session().active_at_micros >= micros).count()
+    }
+
     /// Adds a connection unless there are too many already.
     pub(crate) fn admit(&self, session: &Session) -> Option<Arc<Client>> {
         let mut open = self.open.lock();

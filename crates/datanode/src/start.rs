@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annulet_commands::Mode;
+use annulet_net::clock;
 use annulet_net::tcp::{self, Parked, Reserved, TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
@@ -25,6 +26,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often it looks whether they have.
 const FAREWELL_INTERVAL: Duration = Duration::from_millis(5);
+/// A client that has asked something within this time may be about to ask again.
+const ACTIVE_WITHIN: Duration = Duration::from_millis(300);
 
 /// Why a DataNode cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -284,11 +287,19 @@ async fn leave_when_drained(node: Arc<Node>, ended: watch::Sender<bool>) {
         || node.peers_inbound.load(Ordering::Relaxed) + node.farewells_due.load(Ordering::Relaxed);
     if !*node.stop.borrow() {
         until_none(others).await;
+        // A client that follows the topology goes away by itself when it hears of it; to hang up on one that is about to
+        // ask leaves it without knowing what became of its command.
+        until_none(|| node.clients.count_active_since(micros_ago(ACTIVE_WITHIN))).await;
         tracing::info!("{}", drain::farewell(&node));
         node.halt();
     }
     until_none(|| node.clients.count()).await;
     ended.send_replace(true);
+}
+
+/// The wall time so long ago, in microseconds.
+fn micros_ago(ago: Duration) -> u64 {
+    clock::unix_micros().saturating_sub(ago.as_micros() as u64)
 }
 
 /// Waits until nobody is left; those that have not gone after a while do not read, or have gone away themselves.

@@ -1,5 +1,7 @@
 //! A node leaves: by telnet, by `annulet drain`, by SIGTERM. The last one does not.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -110,6 +112,30 @@ fn a_client_of_the_leaver_gets_every_reply_before_the_node_goes() {
     let kept: i64 = kept.parse().expect("a number");
     // The write under way when the connection closed may have been done.
     assert!((acknowledged..=acknowledged + 1).contains(&kept), "{acknowledged} {kept}");
+}
+
+#[test]
+fn a_client_that_goes_on_asking_is_not_hung_up_on_the_moment_the_leaver_has_nothing_left() {
+    let mut cluster = Cluster::start(2);
+    let leaver = cluster.ports()[1];
+    let mut client = Client::connect(leaver);
+    let has_left = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&has_left);
+    let asking = std::thread::spawn(move || {
+        let (mut asked, mut after) = (0, 0);
+        // It hears of it late, as a client may that follows the topology.
+        while after < 100 {
+            asked += 1;
+            assert_eq!(client.call(&["INCR", "asked"]), Value::Integer(asked));
+            after += i32::from(told.load(Ordering::Relaxed));
+        }
+    });
+    let output = cluster.annulet(&["drain", &address(leaver)]);
+    assert!(output.status.success(), "{}", text(&output));
+    has_left.store(true, Ordering::Relaxed);
+    asking.join().expect("every command was answered");
+    let exit = cluster.take_node(leaver).wait_for_exit(Duration::from_secs(10));
+    assert_eq!(exit.code(), Some(0));
 }
 
 #[test]
