@@ -40,19 +40,21 @@ async fn a_write_whose_reply_broke_off_is_indeterminate_and_not_repeated() {
 
 #[tokio::test]
 async fn a_peer_that_never_answers_costs_the_time_out_and_then_its_connection() {
-    let node = FakeNode::start(|asked| match asked.connection {
-        0 => Act::Ignore,
+    let node = FakeNode::start(|asked| match (asked.connection, &*asked.text()) {
+        (0, "GET k") => send("_\r\n"),
+        (0, _) => Act::Ignore,
         _ => send("+OK\r\n"),
     });
     let node = node.await;
     let (_namenode, client) =
-        cluster_of(&[&node], options().silence(Duration::from_millis(200))).await;
-    let hasty = client.with_timeout(Duration::from_millis(20));
+        cluster_of(&[&node], options().silence(Duration::from_millis(400))).await;
+    client.get("k").await.expect("the connection stands");
+    let hasty = client.with_timeout(Duration::from_millis(100));
     let error = hasty.set("k", "1").await.expect_err("no answer");
     assert!(matches!(error, Error::TimedOut { sent: true, .. }), "{error}");
     assert!(error.to_string().contains(&format!("an answer of {}", node.address)), "{error}");
     let error = client.set("k", "2").await.expect_err("behind the one that hangs");
-    assert!(error.to_string().contains("it sent nothing for 200ms"), "{error}");
+    assert!(error.to_string().contains("it sent nothing for 400ms"), "{error}");
     client.set("k", "3").await.expect("over a new connection");
 }
 
