@@ -207,16 +207,22 @@ impl Client {
         let all = outcomes.len();
         let ran = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         let mut merged = Merged::new(merge, keys);
+        let mut failure: Option<Error> = None;
         for (outcome, positions) in outcomes.into_iter().zip(positions) {
-            match outcome.and_then(|reply| merged.add(reply, &positions)) {
-                Ok(()) => {}
-                Err(error) if ran == 0 || reads => return Err(error),
-                Err(error) => {
-                    return Err(Error::Partial { ran, parts: all, error: Box::new(error) });
-                }
+            let Err(error) = outcome.and_then(|reply| merged.add(reply, &positions)) else {
+                continue;
+            };
+            // Of the whole it is not true that it did not run as soon as it may not be true of one part.
+            let says_more = |first: &Error| error.may_have_run() && !first.may_have_run();
+            if failure.as_ref().is_none_or(says_more) {
+                failure = Some(error);
             }
         }
-        Ok(merged.finish())
+        match failure {
+            None => Ok(merged.finish()),
+            Some(error) if ran == 0 || reads => Err(error),
+            Some(error) => Err(Error::Partial { ran, parts: all, error: Box::new(error) }),
+        }
     }
 
     /// Runs requests side by side; one outcome for each, in their order, within one time-out.

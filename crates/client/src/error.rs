@@ -42,7 +42,7 @@ pub enum Error {
         ran: usize,
         /// All parts.
         parts: usize,
-        /// What ended the first of the others.
+        /// What ended one of the others: the first that may have run, or the first of all when none may have.
         error: Box<Error>,
     },
     /// What the server sent for this command is no reply, or one beyond the limits. The command may have run.

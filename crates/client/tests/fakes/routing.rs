@@ -1,5 +1,7 @@
 //! Where commands go: by the NameNode's word, by MOVED, by what DataNodes say, and through every change of it.
 
+use std::time::Duration;
+
 use crate::support::namenode::{change, whole};
 use crate::support::{
     Act, FakeNameNode, FakeNode, cluster_of, options, send, storing, until, wire,
@@ -49,6 +51,24 @@ async fn a_split_write_that_fails_in_part_says_so() {
     assert_eq!(error.server().map(|error| error.code.as_str()), Some("OOM"));
     let error = client.mset([(HIGH, "2")]).await.expect_err("the node is full");
     assert!(matches!(error, Error::Server(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_split_write_of_which_one_part_may_have_run_says_so_whatever_became_of_the_others() {
+    let high = FakeNode::start(|asked| match asked.text().as_str() {
+        "GET foo" => send("_\r\n"),
+        _ => Act::Reset(Vec::new()),
+    });
+    let high = high.await;
+    // Nobody listens on port 1.
+    let document = whole(1, &["127.0.0.1:1", &high.address]);
+    let namenode = FakeNameNode::start(&document).await;
+    let client = options().connect([&namenode.address]).await.expect("a cluster");
+    client.get(HIGH).await.expect("the connection stands");
+    let hasty = client.with_timeout(Duration::from_millis(400));
+    let error = hasty.mset([(LOW, "1"), (HIGH, "2")]).await.expect_err("neither is sure");
+    assert!(matches!(error, Error::Indeterminate { .. }), "{error}");
+    assert!(error.may_have_run());
 }
 
 #[tokio::test]
