@@ -212,7 +212,7 @@ impl Client {
             let Err(error) = outcome.and_then(|reply| merged.add(reply, &positions)) else {
                 continue;
             };
-            // Of the whole it is not true that it did not run as soon as it may not be true of one part.
+            // One part that may have run, and the whole may have.
             let says_more = |first: &Error| error.may_have_run() && !first.may_have_run();
             if failure.as_ref().is_none_or(says_more) {
                 failure = Some(error);

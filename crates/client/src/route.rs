@@ -194,7 +194,8 @@ impl Router {
         let nodes: Vec<NodeIndex> = self.nodes.set_members(clusters);
         self.nodes.set_plain(topology.members().iter().map(|member| member.client.as_str()));
         let owner_of = |owner: u16| nodes.get(usize::from(owner)).copied();
-        let changed = self.routes.apply(topology, owner_of);
+        let is_member = |node: NodeIndex| self.nodes.is_member(node);
+        let changed = self.routes.apply(topology, owner_of, is_member);
         self.follow(&changed);
     }
 

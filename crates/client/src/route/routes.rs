@@ -15,7 +15,8 @@ struct Route {
     hint: u64,
 }
 
-/// One route for each slot. A hint (MOVED, or what a DataNode says of others) holds until a decision with a higher epoch.
+/// One route for each slot. A hint (MOVED, or what a DataNode says of others) holds until a decision with a higher epoch,
+/// or until its node has left.
 #[derive(Debug)]
 pub(crate) struct Routes {
     routes: Vec<Route>,
@@ -57,13 +58,15 @@ impl Routes {
         &mut self,
         topology: &Topology,
         owner_of: impl Fn(u16) -> Option<NodeIndex>,
+        is_member: impl Fn(NodeIndex) -> bool,
     ) -> Vec<Slot> {
         let is_other = self.cluster_id != topology.cluster_id;
         self.cluster_id.clone_from(&topology.cluster_id);
         let mut changed = Vec::new();
         for (slot, decided) in Slot::all().zip(&topology.slots) {
             let route = &mut self.routes[slot.index()];
-            let is_due = decided.epoch >= route.epoch && route.hint == 0;
+            let is_hinted = route.hint != 0 && route.owner.is_some_and(&is_member);
+            let is_due = decided.epoch >= route.epoch && !is_hinted;
             if is_other || decided.epoch > route.epoch || is_due {
                 let owner = decided.owner.and_then(&owner_of);
                 if owner != route.owner {

@@ -191,6 +191,17 @@ fn a_hint_holds_until_a_higher_epoch_and_not_longer() {
 }
 
 #[test]
+fn a_hint_to_a_node_that_has_left_gives_way_to_what_was_decided() {
+    let mut story = Story::new();
+    let _first = story.write("1");
+    story.take(0);
+    story.answer(0, error("MOVED 7 b:1"));
+    story.router.apply(&topology(&["a:1"], 0, 1));
+    assert_eq!(story.take(0), ["1"]);
+    assert!(story.router.retire(story.nodes[1]), "nothing is routed to it any more");
+}
+
+#[test]
 fn the_table_never_goes_back_to_a_lower_epoch() {
     let mut story = Story::new();
     story.flip(1, 5);
