@@ -171,7 +171,8 @@ impl Router {
         slots.into_iter().for_each(|slot| self.settle(slot));
     }
 
-    /// No connection to this node can be had. What waits for it stays with it, unless any node will do.
+    /// No connection to this node can be had. What waits for it stays with it, unless any node will do or the node was
+    /// only a hint.
     pub(crate) fn unreachable(&mut self, node: NodeIndex, reason: String) {
         self.nodes.set_trouble(node, Some(reason));
         let mut slots = Vec::new();
@@ -181,6 +182,8 @@ impl Router {
             &mut slots,
         );
         slots.into_iter().for_each(|slot| self.settle(slot));
+        let changed = self.routes.unhint(node);
+        self.follow(&changed);
     }
 
     /// The connection to this node stands.

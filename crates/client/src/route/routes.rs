@@ -9,14 +9,15 @@ use crate::topology::Topology;
 #[derive(Debug, Clone, Copy, Default)]
 struct Route {
     owner: Option<NodeIndex>,
-    /// The decision of the NameNode that this rests on; 0 before the first.
+    /// The NameNode's decision, and its epoch; 0 before the first.
+    decided: Option<NodeIndex>,
     epoch: u64,
-    /// The number of the hint that replaced that decision; 0 for none.
+    /// The number of the hint that the owner rests on instead; 0 for none.
     hint: u64,
 }
 
 /// One route for each slot. A hint (MOVED, or what a DataNode says of others) holds until a decision with a higher epoch,
-/// or until its node has left.
+/// or until its node has left or cannot be reached.
 #[derive(Debug)]
 pub(crate) struct Routes {
     routes: Vec<Route>,
@@ -38,7 +39,7 @@ impl Routes {
 
     /// Whether any slot is routed to this node.
     pub(crate) fn name(&self, node: NodeIndex) -> bool {
-        self.routes.iter().any(|route| route.owner == Some(node))
+        self.routes.iter().any(|route| [route.owner, route.decided].contains(&Some(node)))
     }
 
     pub(crate) fn hints(&self) -> u64 {
@@ -50,6 +51,20 @@ impl Routes {
         self.hints += 1;
         let route = &mut self.routes[slot.index()];
         (route.owner, route.hint) = (Some(owner), self.hints);
+    }
+
+    /// Hints to this node have led nowhere: what was decided before holds again. Returns the slots that are routed
+    /// elsewhere now.
+    pub(crate) fn unhint(&mut self, node: NodeIndex) -> Vec<Slot> {
+        let mut changed = Vec::new();
+        for (slot, route) in Slot::all().zip(&mut self.routes) {
+            let is_elsewhere = route.decided.is_some() && route.decided != Some(node);
+            if route.hint != 0 && route.owner == Some(node) && is_elsewhere {
+                (route.owner, route.hint) = (route.decided, 0);
+                changed.push(slot);
+            }
+        }
+        changed
     }
 
     /// Takes over what the NameNode decided, and returns the slots that are routed elsewhere now. Never goes back to a
@@ -72,7 +87,7 @@ impl Routes {
                 if owner != route.owner {
                     changed.push(slot);
                 }
-                *route = Route { owner, epoch: decided.epoch, hint: 0 };
+                *route = Route { owner, decided: owner, epoch: decided.epoch, hint: 0 };
             }
         }
         changed

@@ -202,6 +202,17 @@ fn a_hint_to_a_node_that_has_left_gives_way_to_what_was_decided() {
 }
 
 #[test]
+fn a_hint_to_a_node_that_cannot_be_reached_gives_way_to_what_was_decided() {
+    let mut story = Story::new();
+    let _first = story.write("1");
+    story.take(0);
+    story.answer(0, error("MOVED 7 gone:1"));
+    let gone = story.router.routes.owner(slot(7)).expect("the node of the hint");
+    story.router.unreachable(gone, "refused".to_owned());
+    assert_eq!(story.take(0), ["1"]);
+}
+
+#[test]
 fn the_table_never_goes_back_to_a_lower_epoch() {
     let mut story = Story::new();
     story.flip(1, 5);
