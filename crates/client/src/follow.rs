@@ -19,20 +19,34 @@ enum Found {
     /// A NameNode, with its topology.
     NameNode(Topology),
     /// A DataNode: what it knows of the cluster, and the NameNode that it names.
-    DataNode { topology: Topology, is_plain: bool, namenode: Option<NameNodeOf> },
+    DataNode { topology: Topology, is_plain: bool, namenode: Option<NameNode> },
 }
 
-/// A NameNode that a DataNode belongs to.
-struct NameNodeOf {
+/// Where a NameNode may be.
+#[derive(Debug, Clone)]
+pub(crate) struct NameNode {
     address: String,
-    cluster_id: String,
+    /// Its cluster, when it was a DataNode that named the address: that may mean another machine here.
+    cluster_id: Option<String>,
+}
+
+impl NameNode {
+    /// One that the user named.
+    fn at(address: String) -> Self {
+        Self { address, cluster_id: None }
+    }
+
+    /// Whether it may be the one that published this.
+    fn is_of(&self, topology: &Topology) -> bool {
+        self.cluster_id.as_ref().is_none_or(|id| id == topology.cluster_id())
+    }
 }
 
 /// Where the cluster can be asked about itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
     /// NameNodes.
-    pub(crate) namenodes: Vec<String>,
+    pub(crate) namenodes: Vec<NameNode>,
     /// DataNodes that were given by the user.
     pub(crate) datanodes: Vec<String>,
     /// Those of them that are plain ports.
@@ -53,14 +67,14 @@ pub(crate) async fn find(shared: &Arc<Shared>, addresses: Vec<String>) -> Result
             Err(error) => {
                 tried.push((address.clone(), error.to_string()));
                 // It may be either, and it may come back.
-                sources.namenodes.push(address.clone());
+                sources.namenodes.push(NameNode::at(address.clone()));
                 sources.datanodes.push(address);
                 continue;
             }
         };
         match found {
             Found::NameNode(topology) => {
-                sources.namenodes.insert(0, address);
+                sources.namenodes.insert(0, NameNode::at(address));
                 accept(shared, topology);
             }
             Found::DataNode { topology, is_plain, namenode } => {
@@ -68,17 +82,16 @@ pub(crate) async fn find(shared: &Arc<Shared>, addresses: Vec<String>) -> Result
                     sources.plain.push(address.clone());
                 }
                 sources.datanodes.insert(0, address);
-                match ask_namenode(namenode, &shared.options).await {
-                    Some((address, topology)) => {
-                        sources.namenodes.insert(0, address);
-                        accept(shared, topology);
-                    }
+                match ask_namenode(namenode.as_ref(), &shared.options).await {
+                    Some(topology) => accept(shared, topology),
                     None => amend(shared, topology, 0, &sources.plain),
                 }
+                // It may be away for now.
+                sources.namenodes.splice(0..0, namenode);
             }
         }
         for address in untried {
-            sources.namenodes.push(address.clone());
+            sources.namenodes.push(NameNode::at(address.clone()));
             sources.datanodes.push(address);
         }
         return Ok(sources);
@@ -99,17 +112,11 @@ async fn identify(address: &str, options: &Options) -> Result<Found, CallError> 
     }
 }
 
-/// The topology of the NameNode that a DataNode named, if it can be reached from here and is the right one: the
-/// DataNode's address for it may mean another machine here.
-async fn ask_namenode(
-    namenode: Option<NameNodeOf>,
-    options: &Options,
-) -> Option<(String, Topology)> {
+/// The topology of the NameNode that a DataNode named, if it can be reached from here and is the right one.
+async fn ask_namenode(namenode: Option<&NameNode>, options: &Options) -> Option<Topology> {
     let namenode = namenode?;
     match identify(&namenode.address, options).await {
-        Ok(Found::NameNode(topology)) if topology.cluster_id() == namenode.cluster_id => {
-            Some((namenode.address, topology))
-        }
+        Ok(Found::NameNode(topology)) => Some(topology).filter(|topology| namenode.is_of(topology)),
         _ => None,
     }
 }

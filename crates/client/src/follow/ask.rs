@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use annulet_ring::{SLOT_COUNT, Slot, SlotRange};
 
-use super::{Found, NameNodeOf, Sources, amend, connect};
+use super::{Found, NameNode, Sources, amend, connect};
 use crate::shared::Shared;
 use crate::topology::{Member, MemberState, Ownership, Topology};
 use crate::{CallError, Connection, ReplyError, Value};
@@ -76,7 +76,7 @@ pub(super) async fn identify_datanode(connection: &mut Connection) -> Result<Fou
     };
     let is_plain = field("redis_mode").is_none_or(|mode| mode == "standalone");
     let namenode = field("annulet_namenode").zip(field("annulet_cluster_id"));
-    let namenode = namenode.map(|(address, cluster_id)| NameNodeOf { address, cluster_id });
+    let namenode = namenode.map(|(address, id)| NameNode { address, cluster_id: Some(id) });
     Ok(Found::DataNode { topology, is_plain, namenode })
 }
 

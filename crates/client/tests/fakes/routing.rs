@@ -217,6 +217,46 @@ async fn without_a_namenode_datanodes_are_asked_and_a_redirect_makes_the_client_
     assert!(matches!(error, Error::Refused { .. }), "{error}");
 }
 
+/// A DataNode that owns all slots, and names this NameNode as that of the cluster "c".
+async fn datanode_of(namenode: &str) -> FakeNode {
+    let itself = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let info = format!("annulet_cluster_id:c\r\nannulet_namenode:{namenode}\r\n");
+    let owner = itself.clone();
+    let node = FakeNode::start(move |asked| match asked.text().as_str() {
+        "CLUSTER SLOTS" => slots(&owner.lock().unwrap()),
+        "INFO" => Act::Send(wire::bulk(info.as_bytes())),
+        _ => send("-ERR unknown command\r\n"),
+    });
+    let node = node.await;
+    *itself.lock().unwrap() = node.address.clone();
+    node
+}
+
+#[tokio::test]
+async fn a_namenode_that_was_away_when_a_datanode_named_it_is_followed_when_it_is_back() {
+    let address = FakeNameNode::start(&whole(1, &["127.0.0.1:1"])).await.address.clone();
+    let node = datanode_of(&address).await;
+    let client = options().connect([&node.address]).await.expect("a DataNode knows the cluster");
+    let mut watch = client.watch();
+    assert_eq!(client.topology().cluster_id(), "");
+    let _back = FakeNameNode::start_at(&address, &whole(7, &[&node.address])).await;
+    watch.next().await.expect("a change");
+    assert_eq!((client.topology().cluster_id(), client.topology().version()), ("c", 7));
+}
+
+#[tokio::test]
+async fn a_namenode_of_another_cluster_is_not_followed_though_a_datanode_named_its_address() {
+    let mut document = whole(7, &["127.0.0.1:1"]);
+    document["cluster_id"] = "another".into();
+    let other = FakeNameNode::start(&document).await;
+    let node = datanode_of(&other.address).await;
+    let client = options().connect([&node.address]).await.expect("a DataNode knows the cluster");
+    // It has been heard once when it is asked again.
+    other.wait_for_subscriptions(2).await;
+    assert_eq!(client.topology().cluster_id(), "");
+    assert_eq!(client.topology().members()[0].cluster, node.address);
+}
+
 #[tokio::test]
 async fn commands_on_all_keys_go_to_a_plain_port() {
     let node = FakeNode::start(|asked| match asked.text().as_str() {

@@ -1,6 +1,7 @@
 //! A NameNode that answers TOPOLOGY and publishes what a test tells it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -20,6 +21,7 @@ struct Published {
 pub(crate) struct FakeNameNode {
     pub(crate) address: String,
     published: Arc<watch::Sender<Published>>,
+    subscriptions: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -33,17 +35,20 @@ impl FakeNameNode {
         let address = listener.local_addr().expect("its address").to_string();
         let published = Published { document: document.to_string(), messages: Vec::new() };
         let published = Arc::new(watch::Sender::new(published));
+        let subscriptions = Arc::<AtomicUsize>::default();
         let accepting = tokio::spawn({
-            let published = published.clone();
+            let (published, subscriptions) = (published.clone(), subscriptions.clone());
             async move {
                 let mut connections = tokio::task::JoinSet::new();
                 while let Ok((stream, _)) = listener.accept().await {
-                    let published = published.subscribe();
-                    connections.spawn(async move { drop(talk(stream, published).await) });
+                    let (published, subscriptions) = (published.subscribe(), subscriptions.clone());
+                    connections.spawn(async move {
+                        drop(talk(stream, published, &subscriptions).await);
+                    });
                 }
             }
         });
-        Self { address, published, accepting }
+        Self { address, published, subscriptions, accepting }
     }
 
     /// Tells subscribers `message`; newcomers get `document`.
@@ -59,6 +64,11 @@ impl FakeNameNode {
         // Each connection holds one receiver; a subscriber marks itself by a second one.
         super::until(|| self.published.receiver_count() >= 2).await;
     }
+
+    /// Waits until somebody has subscribed so many times.
+    pub(crate) async fn wait_for_subscriptions(&self, count: usize) {
+        super::until(|| self.subscriptions.load(Ordering::Relaxed) >= count).await;
+    }
 }
 
 impl Drop for FakeNameNode {
@@ -70,6 +80,7 @@ impl Drop for FakeNameNode {
 async fn talk(
     mut stream: TcpStream,
     mut published: watch::Receiver<Published>,
+    subscriptions: &AtomicUsize,
 ) -> std::io::Result<()> {
     let mut input = Vec::new();
     let mut subscription: Option<(watch::Receiver<Published>, usize)> = None;
@@ -80,6 +91,7 @@ async fn talk(
                 b"PING" => b"+PONG\r\n".to_vec(),
                 b"TOPOLOGY" => wire::bulk(published.borrow().document.as_bytes()),
                 b"SUBSCRIBE" => {
+                    subscriptions.fetch_add(1, Ordering::Relaxed);
                     let now = published.borrow_and_update().clone();
                     subscription = Some((published.clone(), now.messages.len()));
                     let confirmation = b">3\r\n$9\r\nsubscribe\r\n$8\r\ntopology\r\n:1\r\n";
