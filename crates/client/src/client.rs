@@ -3,6 +3,7 @@
 mod keys;
 mod strings;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const REQUEST_OVERHEAD_BYTES: usize = 512;
 /// over one connection per node.
 ///
 /// See the [crate documentation](crate) for what is promised about order, retries and failures.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
     timeout: Duration,
@@ -258,6 +259,18 @@ impl Client {
             }
         }
         outcomes
+    }
+}
+
+impl fmt::Debug for Client {
+    /// Which topology it goes by; keys and values that are under way may be private.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topology = self.topology();
+        f.debug_struct("Client")
+            .field("cluster_id", &topology.cluster_id())
+            .field("version", &topology.version())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,8 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::Duration;
+use std::{fmt, io};
 
 use annulet_net::secret::{CLIENT_IDENTITY, Caller, Secret};
 use annulet_net::tcp::{self, TcpStream};
@@ -29,7 +29,6 @@ const CALL_TIMEOUT_MS: u64 = 10_000;
 ///
 /// A call that fails halfway leaves a reply outstanding, so every failure but [`CallError::Server`] makes the
 /// connection unusable, and so does a call whose future is dropped.
-#[derive(Debug)]
 pub struct Connection<S = TcpStream> {
     stream: S,
     decoder: ReplyDecoder,
@@ -200,6 +199,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Connection<S> {
+    /// Its stream and whether it works; what is in its buffers may be private.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("stream", &self.stream)
+            .field("usable", &self.usable)
+            .finish_non_exhaustive()
     }
 }
 

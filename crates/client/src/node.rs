@@ -8,7 +8,7 @@ use std::sync::Arc;
 use annulet_net::Backoff;
 use annulet_net::tcp::TcpStream;
 
-use crate::options::Options;
+use crate::options::{Credentials, Options};
 use crate::route::NewNode;
 use crate::shared::Shared;
 use crate::{CallError, Connection, ServerError};
@@ -67,13 +67,13 @@ pub(crate) async fn greet(
     options: &Options,
 ) -> Result<Connection, CallError> {
     let mut hello = vec!["HELLO", "3"];
-    if let Some((user, password)) = &options.credentials {
+    if let Some(Credentials { user, password }) = &options.credentials {
         hello.extend(["AUTH", user, password]);
     }
     match connection.call(&hello).await {
         Ok(_) => Ok(connection),
         Err(CallError::Server(error)) if is_old(&error) => match &options.credentials {
-            Some((user, password)) => {
+            Some(Credentials { user, password }) => {
                 connection.call(&["AUTH", user, password]).await.map(|_| connection)
             }
             None => Ok(connection),

@@ -1,5 +1,6 @@
 //! What a client can be told beside where the cluster is.
 
+use std::fmt;
 use std::time::Duration;
 
 use annulet_net::secret::{Secret, SecretError};
@@ -26,9 +27,22 @@ pub struct Options {
     pub(crate) silence: Duration,
     pub(crate) queue_bytes: usize,
     pub(crate) reply_bytes: usize,
-    pub(crate) credentials: Option<(String, String)>,
+    pub(crate) credentials: Option<Credentials>,
     pub(crate) secret: Option<Secret>,
     pub(crate) on_demand: bool,
+}
+
+/// What the nodes are shown.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({}, ...)", self.user)
+    }
 }
 
 /// A call ends after this long. Above the 5 s for which a server lets a command wait for a slot.
@@ -103,7 +117,7 @@ impl Options {
     /// The user and the password for every node.
     #[must_use]
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.credentials = Some((user.into(), password.into()));
+        self.credentials = Some(Credentials { user: user.into(), password: password.into() });
         self
     }
 
@@ -147,5 +161,19 @@ impl Options {
     ) -> Result<Client, Error> {
         let addresses = addresses.into_iter().map(|address| address.as_ref().to_owned()).collect();
         Client::open(addresses, self).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_the_password_nor_the_secret_is_printed() {
+        let options = Options::new().credentials("ali", "open sesame");
+        let options = options.secret("the secret of this cluster").expect("long enough");
+        let printed = format!("{options:?}");
+        assert!(printed.contains("ali") && !printed.contains("sesame"), "{printed}");
+        assert!(!printed.contains("of this cluster"), "{printed}");
     }
 }

@@ -119,6 +119,15 @@ fn a_call_that_was_dropped_halfway_takes_the_connection_with_it() {
 }
 
 #[test]
+fn what_was_not_sent_to_the_end_is_not_printed() {
+    with_peer(hold, |mut connection| async move {
+        let user = "u".repeat(100_000);
+        connection.call(&["AUTH", &user, "open sesame"]).await.expect_err("nobody reads");
+        assert!(!format!("{connection:?}").contains("sesame"));
+    });
+}
+
+#[test]
 fn pushes_between_request_and_reply_wait_for_their_reader() {
     let peer = |mut stream: DuplexStream| async move {
         write(&mut stream, b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n1\r\n+PONG\r\n").await;

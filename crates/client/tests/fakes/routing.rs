@@ -272,6 +272,15 @@ async fn commands_on_all_keys_go_to_a_plain_port() {
 }
 
 #[tokio::test]
+async fn a_client_prints_where_it_is_and_nothing_private() {
+    let node = FakeNode::start(storing()).await;
+    let (_namenode, client) = cluster_of(&[&node], options().password("open sesame")).await;
+    client.set("k", "v").await.expect("a node");
+    let printed = format!("{client:?}");
+    assert!(printed.contains("version: 1") && !printed.contains("sesame"), "{printed}");
+}
+
+#[tokio::test]
 async fn many_tasks_share_one_connection_and_each_gets_its_own_reply() {
     let node = FakeNode::start(storing()).await;
     let (_namenode, client) = cluster_of(&[&node], options()).await;
