@@ -20,11 +20,12 @@ pub enum Error {
     /// The server answered with an error. The command had no effect, unless the code is `INDETERMINATE`.
     Server(ServerError),
     /// The command was sent and the connection broke before its reply came. A write may have taken effect, or may still
-    /// do so: read before you write again. Reads end this way only when a later write of the same slot was under way.
+    /// do so: read before you write again. Reads end this way only when a later write of the same slot was under way. A
+    /// FLUSHALL also ends this way when only some of the nodes have answered the one that it was sent to.
     Indeterminate {
         /// The address that it was sent to.
         node: String,
-        /// How the connection ended.
+        /// How the connection ended, or what the node said.
         reason: String,
     },
     /// No reply in time.

@@ -20,7 +20,7 @@ use annulet_ring::{SLOT_COUNT, Slot};
 use crate::call::{Outcome, Promise};
 use crate::command::Access;
 use crate::topology::Topology;
-use crate::{Error, ReplyError, Stats, Value};
+use crate::{Error, ReplyError, ServerError, Stats, Value};
 use lane::Lane;
 use nodes::Nodes;
 use routes::Routes;
@@ -119,6 +119,10 @@ impl Router {
         };
         // Without a slot there is no owner to look for.
         match request.slot().and_then(|_| refusal(&error)) {
+            None if is_halfway(&request, &error) => {
+                let (node, reason) = (self.nodes.address(node).to_owned(), error.to_string());
+                return self.finish(request, Err(Error::Indeterminate { node, reason }));
+            }
             None => return self.finish(request, Err(Error::Server(error))),
             Some(Refusal::Moved(slot, address)) => {
                 self.counts.moved += 1;
@@ -362,4 +366,10 @@ impl Router {
             None => {}
         }
     }
+}
+
+/// Whether a write on the whole cluster may have run on a part of it: the node that asked the others says TRYAGAIN when
+/// some did not answer.
+fn is_halfway(request: &Request, error: &ServerError) -> bool {
+    request.slot().is_none() && request.access == Access::Write && error.code == "TRYAGAIN"
 }

@@ -6,7 +6,6 @@ mod model;
 use bytes::Bytes;
 
 use super::*;
-use crate::ServerError;
 use crate::call::{self, GaveUp, Ticket};
 use crate::topology::{Member, MemberState, Ownership};
 use model::Model;
@@ -370,6 +369,29 @@ fn a_question_to_the_nodes_does_not_undo_what_was_learnt_after_it_was_asked() {
     story.answer(0, error("MOVED 7 b:1"));
     story.router.apply_hints(&topology(&["a:1", "b:1"], 0, 0), asked_at, &[]);
     assert_eq!(story.take(1), ["1"]);
+}
+
+#[test]
+fn a_write_on_the_whole_cluster_that_some_nodes_did_not_answer_may_have_run() {
+    for (access, may_have_run) in [(Access::Write, true), (Access::Read, false)] {
+        let mut story = Story::new();
+        let (ticket, promise) = call::pair();
+        let target = Target::Any(Port::Plain);
+        story.router.submit(Request::new(target, access, Bytes::new(), promise, None));
+        let node = story.router.drain().1.pop().expect("a plain port").index;
+        let mut taken = Vec::new();
+        story.router.take(node, usize::MAX, &mut taken);
+        let said = error("TRYAGAIN 7 slots did not answer in time; the others did");
+        story.router.answer(node, taken.pop().expect("the request"), said);
+        story.tell();
+        match ticket.give_up() {
+            GaveUp::Done(Err(error)) => {
+                assert_eq!(error.may_have_run(), may_have_run, "{error}");
+                assert!(error.to_string().contains("7 slots did not answer"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
