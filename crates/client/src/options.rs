@@ -92,7 +92,8 @@ impl Options {
         self
     }
 
-    /// How long a server that owes replies may send nothing before its connection is given up: 10 s unless set.
+    /// How long a server that owes replies may send nothing before its connection is given up: 10 s unless set. To a
+    /// request that it is still taking it owes none yet.
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = silence;

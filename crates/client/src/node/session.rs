@@ -1,5 +1,8 @@
 //! One connection at work: requests out as they come, replies in as they come, each reply to the oldest request.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
@@ -8,7 +11,7 @@ use std::time::Duration;
 
 use annulet_net::tcp::TcpStream;
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use super::describe;
@@ -23,7 +26,7 @@ const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 /// The input never grows by more than this ahead of what has arrived.
 const READ_AHEAD_BYTES_MAX: usize = 1024 * 1024;
-/// A silent server is noticed after this many ticks without a byte.
+/// A silent server is noticed after this many ticks in which nothing moved.
 const SILENT_TICKS_MAX: u32 = 4;
 /// How long the last replies of a node may take that is no member any more.
 const FAREWELL: Duration = Duration::from_millis(250);
@@ -108,18 +111,31 @@ impl Session {
 
     /// Serves one connection to its end.
     pub(crate) async fn run(&mut self, stream: TcpStream) -> Served {
+        let (reader, writer) = stream.into_split();
+        self.serve(reader, writer).await
+    }
+
+    async fn serve(
+        &mut self,
+        mut reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> Served {
         self.was_useful = false;
         self.is_behind = true;
         self.shared.route(|router| router.connected(self.node.index));
-        let end = match self.exchange(stream).await {
+        let end = match self.exchange(&mut reader, &mut writer).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
+        drop((reader, writer));
         self.end(end)
     }
 
-    async fn exchange(&mut self, stream: TcpStream) -> Result<std::convert::Infallible, End> {
-        let (mut reader, mut writer) = stream.into_split();
+    async fn exchange(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<std::convert::Infallible, End> {
         let silence = self.shared.options.silence;
         let mut ticks = ticks(silence);
         let mut silent_ticks = 0;
@@ -142,7 +158,11 @@ impl Session {
                     self.receive()?;
                 }
                 written = writer.write_buf(&mut self.output), if !self.output.is_empty() => {
+                    let was_owed = self.is_owed();
                     self.written += written.map_err(End::Io)? as u64;
+                    if !was_owed {
+                        silent_ticks = 0;
+                    }
                 }
                 () = self.node.work.notified() => self.is_behind = true,
                 _ = ticks.tick() => {
@@ -172,6 +192,13 @@ impl Session {
             self.unanswered.push_back((start, request));
         }
         is_member
+    }
+
+    /// Whether the server owes a reply: it has been given the oldest request to its end. What is written beyond that is
+    /// no sign of life: the kernel takes many small requests for a server that hangs.
+    fn is_owed(&self) -> bool {
+        let end = |(start, request): &(u64, Request)| start + request.wire.len() as u64;
+        self.unanswered.front().is_some_and(|oldest| end(oldest) <= self.written)
     }
 
     /// Decodes what has arrived and hands it on.
