@@ -223,12 +223,12 @@ async fn datanode_of(namenode: &str) -> FakeNode {
     let info = format!("annulet_cluster_id:c\r\nannulet_namenode:{namenode}\r\n");
     let owner = itself.clone();
     let node = FakeNode::start(move |asked| match asked.text().as_str() {
-        "CLUSTER SLOTS" => slots(&owner.lock().unwrap()),
+        "CLUSTER SLOTS" => slots(&owner.lock().expect("no panic")),
         "INFO" => Act::Send(wire::bulk(info.as_bytes())),
         _ => send("-ERR unknown command\r\n"),
     });
     let node = node.await;
-    *itself.lock().unwrap() = node.address.clone();
+    *itself.lock().expect("no panic") = node.address.clone();
     node
 }
 
