@@ -6,6 +6,8 @@ use super::*;
 
 const SLOTS: u16 = 3;
 const ADDRESSES: [&str; 3] = ["a:1", "b:1", "c:1"];
+/// Nobody listens there; some nodes still name it.
+const GONE: &str = "gone:1";
 
 /// A request that was issued.
 struct Issued {
@@ -68,7 +70,8 @@ impl Model {
             90..94 => self.hear(),
             94..96 => self.give_up(),
             96..98 => self.break_off(node),
-            _ => self.router.unreachable(self.nodes[node], "refused".to_owned()),
+            98 => self.router.unreachable(self.nodes[node], "refused".to_owned()),
+            _ => self.fail_to_connect(),
         }
         self.tell();
     }
@@ -84,6 +87,7 @@ impl Model {
                 return;
             }
             self.hear();
+            self.fail_to_connect();
             for node in 0..3 {
                 self.take(node, usize::MAX);
                 while !self.wires[node].is_empty() {
@@ -123,8 +127,12 @@ impl Model {
             ok()
         } else {
             // A node that is behind may name another one.
-            let named = if self.below(4) == 0 { self.below(3) } else { owner };
-            error(&format!("MOVED {} {}", slot.get(), ADDRESSES[named]))
+            let named = match self.below(8) {
+                0 => ADDRESSES[self.below(3)],
+                1 => GONE,
+                _ => ADDRESSES[owner],
+            };
+            error(&format!("MOVED {} {named}", slot.get()))
         };
         self.router.answer(self.nodes[node], request, reply);
     }
@@ -145,6 +153,15 @@ impl Model {
             .enumerate()
             .map(|(at, request)| Unanswered { request, untouched: at >= touched });
         self.router.disconnected(self.nodes[node], unanswered, "reset");
+    }
+
+    /// Somebody has been sent to the node that is gone.
+    fn fail_to_connect(&mut self) {
+        let known = self.router.nodes.indexes();
+        let gone = known.into_iter().find(|node| self.router.nodes.address(*node) == GONE);
+        if let Some(gone) = gone {
+            self.router.unreachable(gone, "refused".to_owned());
+        }
     }
 
     fn execute(&mut self, request: &Request) {
