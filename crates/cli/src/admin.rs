@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use annulet_client::{CallError, Connection, Value};
+use annulet_cluster::naming::DepartedRow;
 use serde::de::DeserializeOwned;
 
 use crate::args::AdminArgs;
@@ -95,6 +96,19 @@ impl NameNode {
         self.read(command, &document)
     }
 
+    /// How the process with this incarnation stopped being a member.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) async fn departure(&mut self, incarnation: &str) -> Outcome<Departure> {
+        let departed: Vec<DepartedRow> = self.ask(&["DEPARTED"]).await?;
+        let row = departed.iter().rfind(|row| row.incarnation == incarnation);
+        Ok(row.map_or(Departure::Unknown, |row| match row.dead {
+            true => Departure::Died,
+            false => Departure::Left,
+        }))
+    }
+
     /// The connection itself, for a subscription.
     pub(crate) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
@@ -103,6 +117,17 @@ impl NameNode {
     fn fault(&self, command: &[&str], reason: &str) -> Failure {
         Failure::Failed(format!("{} at {}: {reason}", command.join(" "), self.address))
     }
+}
+
+/// How a member stopped being one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// It was drained and left with nothing on it.
+    Left,
+    /// It was declared dead, and what it held is lost.
+    Died,
+    /// The NameNode does not remember, or cannot be asked.
+    Unknown,
 }
 
 fn unreachable(address: &str, error: &io::Error) -> Failure {

@@ -38,7 +38,7 @@ use crate::message::{ClusterId, ToNameNode};
 
 pub use event::{Answer, Effect, Event, LinkId, ProbeId, ProbeOutcome, RequestId};
 pub use rebalance::{Rebalance, Share, Transfer};
-pub use status::{Moves, NodeRow, Status};
+pub use status::{DepartedRow, Moves, NodeRow, Status};
 pub use stored::{
     Conflict, DEPARTED_NODES_MAX, Decision, Departed, SlotRecord, Stored, StoredMember, remember,
 };

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Unsubscribe,
     /// `NODES`.
     Nodes,
+    /// `DEPARTED`.
+    Departed,
     /// `RING`.
     Ring,
     /// `STATUS`.
@@ -73,6 +75,7 @@ impl Command {
             b"subscribe" => check_channels(args).map(|()| Self::Subscribe)?,
             b"unsubscribe" => check_channels(args).map(|()| Self::Unsubscribe)?,
             b"nodes" => exactly(1, "nodes").map(|()| Self::Nodes)?,
+            b"departed" => exactly(1, "departed").map(|()| Self::Departed)?,
             b"ring" => exactly(1, "ring").map(|()| Self::Ring)?,
             b"status" => exactly(1, "status").map(|()| Self::Status)?,
             b"drain" => parse_drain(args)?,
@@ -106,6 +109,7 @@ impl Command {
             Self::Subscribe => "subscribe",
             Self::Unsubscribe => "unsubscribe",
             Self::Nodes => "nodes",
+            Self::Departed => "departed",
             Self::Ring => "ring",
             Self::Status => "status",
             Self::Drain { .. } => "drain",
@@ -255,6 +259,7 @@ mod tests {
         for words in [
             &["topology", "x"][..],
             &["NODES", "x"],
+            &["Departed", "x"],
             &["ring", "x"],
             &["STATUS", "x"],
             &["ping", "a", "b"],

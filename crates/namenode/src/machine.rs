@@ -56,6 +56,8 @@ pub(crate) enum Input {
 pub(crate) enum Read {
     /// The members with their load.
     Nodes,
+    /// Who is no member any more, and whether it died.
+    Departed,
     /// The ring.
     Ring,
 }
@@ -240,6 +242,7 @@ impl Machine {
         for (what, answer) in reads {
             let document = match what {
                 Read::Nodes => json(&self.naming.nodes(now_ms)),
+                Read::Departed => json(&self.naming.departed()),
                 Read::Ring => ring_json(&self.naming),
             };
             let _ = answer.send(document);

@@ -179,6 +179,7 @@ impl Session {
             Command::Subscribe => self.subscribe(),
             Command::Unsubscribe => self.unsubscribe(),
             Command::Nodes => self.read(Read::Nodes).await,
+            Command::Departed => self.read(Read::Departed).await,
             Command::Ring => self.read(Read::Ring).await,
             Command::Status => self.status().await,
             Command::Rebalance { weights, dry_run } => {

@@ -6,7 +6,7 @@ use annulet_cluster::message::MemberState;
 use annulet_cluster::naming::NodeRow;
 use annulet_net::clock;
 
-use crate::admin::NameNode;
+use crate::admin::{Departure, NameNode};
 use crate::args::{AdminArgs, DrainArgs};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Progress, count, print};
@@ -31,16 +31,14 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
         let text = format!("draining {}: {} left", left.id, count(left.slots as u64, "slot"));
         progress.show(moved, slots as u64, &text);
         tokio::time::sleep(POLL_INTERVAL).await;
-        let now = look(&args.node, &args.admin, &mut namenode).await?;
+        let now = look(&left, &args.admin, &mut namenode).await?;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
-        let Some(node) = now else {
-            drop(progress);
-            announce(args, "gone", 0)?;
-            let moved = count(slots as u64, "slot");
-            return conclude(
-                args,
-                &format!("{} has left: {moved} moved in {seconds:.1} s", left.id),
-            );
+        let node = match now {
+            Presence::Member(node) => node,
+            Presence::Gone(departure) => {
+                drop(progress);
+                return farewell(args, &left, departure, slots, seconds);
+            }
         };
         match node.state {
             MemberState::Drained => {
@@ -81,23 +79,69 @@ async fn find(id: &str, namenode: &mut NameNode) -> Outcome<NodeRow> {
     Err(Failure::Failed(format!("no node is called {id}; {known}")))
 }
 
-/// Looks at the node once; connects again and again when the NameNode is away, since the drain waits for it too.
-async fn look(id: &str, admin: &AdminArgs, namenode: &mut NameNode) -> Outcome<Option<NodeRow>> {
+/// What a look at the node has shown.
+enum Presence {
+    Member(NodeRow),
+    Gone(Departure),
+}
+
+/// Looks at this very process once; connects again and again when the NameNode is away, since the drain waits for it too.
+async fn look(node: &NodeRow, admin: &AdminArgs, namenode: &mut NameNode) -> Outcome<Presence> {
     let began_ms = clock::boot_millis();
     loop {
-        let failure = match namenode.ask::<Vec<NodeRow>>(&["NODES"]).await {
-            Ok(nodes) => return Ok(nodes.into_iter().find(|node| node.id == id)),
+        let failure = match presence(node, namenode).await {
+            Ok(presence) => return Ok(presence),
             Err(failure) => failure,
         };
         if clock::boot_millis() - began_ms > SILENCE_MS_MAX {
             return Err(Failure::Failed(format!(
-                "cannot follow the drain of {id} any more: {failure}"
+                "cannot follow the drain of {} any more: {failure}",
+                node.id
             )));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
         if let Ok(anew) = NameNode::connect(admin).await {
             *namenode = anew;
         }
+    }
+}
+
+/// A new process under the same id is not the one that drains.
+async fn presence(node: &NodeRow, namenode: &mut NameNode) -> Outcome<Presence> {
+    let nodes: Vec<NodeRow> = namenode.ask(&["NODES"]).await?;
+    match nodes.into_iter().find(|row| row.incarnation == node.incarnation) {
+        Some(row) => Ok(Presence::Member(row)),
+        None => namenode.departure(&node.incarnation).await.map(Presence::Gone),
+    }
+}
+
+/// Tells how a drain has ended whose node is no member any more: `left` is what was last seen of it, `slots` what it had.
+fn farewell(
+    args: &DrainArgs,
+    left: &NodeRow,
+    departure: Departure,
+    slots: usize,
+    seconds: f64,
+) -> Outcome {
+    let id = &left.id;
+    match departure {
+        Departure::Left => {
+            announce(args, "gone", 0)?;
+            let moved = count(slots as u64, "slot");
+            conclude(args, &format!("{id} has left: {moved} moved in {seconds:.1} s"))
+        }
+        Departure::Died => {
+            announce(args, "dead", left.slots)?;
+            Err(Failure::Failed(match left.slots {
+                0 => format!("{id} died before it could leave; it held no slots any more"),
+                _ => format!(
+                    "{id} died while it drained; the keys of the slots it still had are lost"
+                ),
+            }))
+        }
+        Departure::Unknown => Err(Failure::Failed(format!(
+            "{id} is gone, and the NameNode does not remember whether it left or died"
+        ))),
     }
 }
 

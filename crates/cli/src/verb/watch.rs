@@ -3,9 +3,10 @@
 mod documents;
 mod news;
 
-use annulet_client::{Client, Error, Options};
+use annulet_client::{Change, Client, Error, Options};
 use annulet_net::clock;
 
+use crate::admin::{Departure, NameNode};
 use crate::args::AdminArgs;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Colour, Style, print, time_of_day};
@@ -25,8 +26,26 @@ pub(crate) async fn run(args: &AdminArgs) -> Outcome {
     loop {
         let before = watch.topology().clone();
         let Some(change) = watch.next().await else { return Ok(()) };
-        tell(&news::of_change(&before, &change), style)?;
+        let departures = departures(args, &change).await;
+        tell(&news::of_change(&before, &change, &departures), style)?;
     }
+}
+
+/// How each member that is gone has gone, as the NameNode knows it: the topology does not say.
+async fn departures(args: &AdminArgs, change: &Change) -> Vec<Departure> {
+    let mut namenode = match change.left.is_empty() {
+        true => None,
+        false => NameNode::connect(args).await.ok(),
+    };
+    let mut departures = Vec::with_capacity(change.left.len());
+    for member in &change.left {
+        let known = match &mut namenode {
+            Some(namenode) => namenode.departure(&member.incarnation).await.ok(),
+            None => None,
+        };
+        departures.push(known.unwrap_or(Departure::Unknown));
+    }
+    departures
 }
 
 async fn connect(args: &AdminArgs) -> Outcome<Client> {

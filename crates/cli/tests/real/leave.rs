@@ -188,3 +188,33 @@ fn sigterm_while_the_namenode_is_away_stops_at_once_and_says_so() {
     assert_eq!(exit.code(), Some(1), "{}", process.log());
     assert!(process.log().contains("is away"), "{}", process.log());
 }
+
+#[test]
+fn a_drain_whose_node_dies_in_the_middle_fails_and_says_what_is_lost() {
+    let mut cluster = Cluster::start(3);
+    let ports = cluster.ports();
+    fill(ports[0], "k", 500);
+    let watch = cluster.start_verb(&["watch"]);
+    wait::until("the watch knows the node", DRAIN_TIMEOUT, || {
+        watch.output().contains(&format!("{} is active", address(ports[2])))
+    });
+    // A node that stands still gives nothing away.
+    let mut process = cluster.take_node(ports[2]);
+    process.signal(Signal::STOP);
+    let name = address(ports[2]);
+    let mut drain = cluster.start_verb(&["drain", &name]);
+    wait::until("the drain has begun", DRAIN_TIMEOUT, || {
+        let nodes = cluster.ask("NODES");
+        nodes.as_array().expect("nodes").iter().any(|node| node["state"] == "draining")
+    });
+    process.kill();
+    let exit = drain.wait_for_exit(DRAIN_TIMEOUT);
+    assert_eq!(exit.code(), Some(1), "{} {}", drain.output(), drain.log());
+    let told = format!("{name} died while it drained; the keys of the slots it still had are lost");
+    assert!(drain.log().contains(&told), "{}", drain.log());
+    wait::until("the watch tells the crash", DRAIN_TIMEOUT, || {
+        watch.output().contains(&format!("{name} has crashed; what it held is lost\n"))
+    });
+    assert!(!watch.output().contains("has drained and left"), "{}", watch.output());
+    cluster.settle();
+}

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Purpose;
 use super::plan::Formation;
-use super::{Answer, Effect, Naming, ProbeId, RequestId, STATUS_ROUNDS_MAX};
+use super::{Answer, Departed, Effect, Naming, ProbeId, RequestId, STATUS_ROUNDS_MAX};
 use crate::message::{Addresses, ClusterId, MemberState};
 
 /// Whether the cluster is settled, and why not.
@@ -73,6 +73,17 @@ pub struct NodeRow {
     pub addresses: Addresses,
     /// Its incarnation, 32 hexadecimal digits.
     pub incarnation: String,
+}
+
+/// One process that is no member any more, as `DEPARTED` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DepartedRow {
+    /// Its id, under which another process may be a member by now.
+    pub id: String,
+    /// Its incarnation, 32 hexadecimal digits.
+    pub incarnation: String,
+    /// It was declared dead, and what it held is lost; else it left after a drain.
+    pub dead: bool,
 }
 
 /// A question for the status that waits for its probes.
@@ -231,6 +242,16 @@ impl Naming {
             incarnation: member.info.node.inc.to_string(),
         };
         self.members.values().map(row).collect()
+    }
+
+    /// Who is no member any more, the latest last; the oldest are forgotten ([`super::DEPARTED_NODES_MAX`]).
+    pub fn departed(&self) -> Vec<DepartedRow> {
+        let row = |departed: &Departed| DepartedRow {
+            id: departed.node.id.to_string(),
+            incarnation: departed.node.inc.to_string(),
+            dead: departed.dead,
+        };
+        self.departed.iter().map(row).collect()
     }
 
     /// How many slots have an owner.

@@ -3,6 +3,7 @@
 use annulet_client::{Change, Member, MemberState, Moved, SlotSet, Topology};
 use annulet_ring::Slot;
 
+use crate::admin::Departure;
 use crate::output::{Colour, Style, count};
 
 /// Ranges shown of one set of slots; there may be thousands.
@@ -48,8 +49,9 @@ pub(super) fn of_all(topology: &Topology) -> Vec<Line> {
     lines
 }
 
-/// What has led from `before` to the topology of `change`: the NameNode first, then members, then slots.
-pub(super) fn of_change(before: &Topology, change: &Change) -> Vec<Line> {
+/// What has led from `before` to the topology of `change`: the NameNode first, then members, then slots. `departures` has
+/// an item for each member that has gone.
+pub(super) fn of_change(before: &Topology, change: &Change, departures: &[Departure]) -> Vec<Line> {
     let mut news = Vec::new();
     news.extend(namenode(before, &change.topology));
     let known = |id: &str| before.members().iter().find(|member| member.id == id);
@@ -59,8 +61,8 @@ pub(super) fn of_change(before: &Topology, change: &Change) -> Vec<Line> {
     for member in &change.altered {
         news.extend(known(&member.id).into_iter().flat_map(|before| altered(before, member)));
     }
-    for member in &change.left {
-        news.push(left(member, change));
+    for (member, departure) in change.left.iter().zip(departures) {
+        news.push(left(member, *departure, change.from_version));
     }
     news.extend(change.moved.iter().map(|moved| (None, transfer(moved))));
     let version = change.to_version;
@@ -124,22 +126,13 @@ fn altered(before: &Member, now: &Member) -> Vec<News> {
     news
 }
 
-/// A member that was not draining has been declared dead, if nothing else can have happened in between.
-fn left(member: &Member, change: &Change) -> News {
+fn left(member: &Member, departure: Departure, from_version: u64) -> News {
     let id = &member.id;
-    match member.state {
-        MemberState::Draining | MemberState::Drained => {
-            (Some(Colour::Yellow), format!("{id} has drained and left"))
-        }
-        _ if change.to_version == change.from_version + 1 => {
-            (Some(Colour::Red), format!("{id} has crashed; what it held is lost"))
-        }
-        _ => {
-            let text = format!(
-                "{id} is gone; it was {} at version {}",
-                state(member),
-                change.from_version
-            );
+    match departure {
+        Departure::Left => (Some(Colour::Yellow), format!("{id} has drained and left")),
+        Departure::Died => (Some(Colour::Red), format!("{id} has crashed; what it held is lost")),
+        Departure::Unknown => {
+            let text = format!("{id} is gone; it was {} at version {from_version}", state(member));
             (Some(Colour::Red), text)
         }
     }

@@ -153,6 +153,14 @@ impl Cluster {
         self.command(arguments).output().expect("the annulet binary starts")
     }
 
+    /// Starts `annulet ARGUMENTS --namenode ...`, whose output can be read while it runs.
+    pub(crate) fn start_verb(&self, arguments: &[&str]) -> Process {
+        let namenode = self.namenode_address();
+        let all = [arguments, &["--namenode", &namenode]].concat();
+        let variables: Vec<_> = self.secret.map(|secret| (SECRET, secret)).into_iter().collect();
+        Process::start(self.directory.path(), arguments[0], &all, &variables)
+    }
+
     /// Waits until the cluster is settled, as people do.
     #[track_caller]
     pub(crate) fn settle(&self) {

@@ -76,3 +76,22 @@ fn the_list_of_nodes_shows_load_and_age() {
     assert_eq!((rows[0].keys, rows[0].used_bytes, rows[0].connections), (5, 600, 7));
     assert_eq!((rows[0].slots, rows[0].heartbeat_age_ms), (SLOT_COUNT, Some(30)));
 }
+
+#[test]
+fn of_those_who_are_gone_it_is_known_who_left_and_who_died() {
+    let mut world = World::of(&["a", "b", "c", "d"]);
+    let left = world.node("b");
+    world.drain("b", false).unwrap();
+    world.settle();
+    let died = world.node("c");
+    world.process("c").obedient = false;
+    world.drain("c", false).unwrap();
+    world.kill("c");
+    world.settle();
+    let row = |node: &NodeRef, dead| DepartedRow {
+        id: node.id.to_string(),
+        incarnation: node.inc.to_string(),
+        dead,
+    };
+    assert_eq!(world.naming.departed(), [row(&left, false), row(&died, true)]);
+}

@@ -23,8 +23,13 @@ fn topology(
 }
 
 fn told(before: &Topology, now: Topology) -> Vec<String> {
+    told_of(before, now, Departure::Unknown)
+}
+
+fn told_of(before: &Topology, now: Topology, departure: Departure) -> Vec<String> {
     let change = Change::between(before, Arc::new(now));
-    of_change(before, &change).iter().map(|line| line.render(Style::PLAIN)).collect()
+    let departures = vec![departure; change.left.len()];
+    of_change(before, &change, &departures).iter().map(|line| line.render(Style::PLAIN)).collect()
 }
 
 const A: (&str, u32, &str, u32) = ("a", 1, "active", 100);
@@ -80,16 +85,22 @@ fn a_drain_ends_with_a_farewell_and_a_crash_without() {
     let begun = topology(5, &[A, draining], &ranges);
     assert_eq!(told(&pair(4), begun.clone()), ["version 5: b is draining"]);
     let alone = |version| topology(version, &[A], &[("0-16383", Some("a"))]);
-    assert_eq!(told(&begun, alone(9))[0], "version 9: b has drained and left");
+    assert_eq!(told_of(&begun, alone(9), Departure::Left)[0], "version 9: b has drained and left");
     assert_eq!(
-        told(&pair(4), alone(5)),
+        told_of(&pair(4), alone(5), Departure::Died),
         [
             "version 5: b has crashed; what it held is lost",
             "version 5: 8192 slots b -> a (8192-16383)",
         ]
     );
-    // Whoever has not seen the versions between cannot know.
+    assert_eq!(
+        told_of(&begun, alone(9), Departure::Died)[0],
+        "version 9: b has crashed; what it held is lost",
+        "a drain that was under way does not make it a farewell"
+    );
+    // Without the NameNode's word nobody can know.
     assert_eq!(told(&pair(4), alone(9))[0], "version 9: b is gone; it was active at version 4");
+    assert_eq!(told(&begun, alone(9))[0], "version 9: b is gone; it was draining at version 5");
     let stays = topology(6, &[A, ("b", 1, "drained", 100)], &[("0-16383", Some("a"))]);
     assert_eq!(told(&begun, stays)[0], "version 6: b is drained and stays without slots");
 }
