@@ -243,10 +243,7 @@ async fn say(stream: &mut TcpStream, line: &str) -> std::io::Result<()> {
 /// Web pages can make a browser talk to a local port; nothing they send may drain a node.
 fn is_http(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
-    ["GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"]
-        .contains(&first)
-        || first.ends_with(':')
-        || line.contains(" HTTP/")
+    annulet_resp::is_http(first.as_bytes()) || line.contains(" HTTP/")
 }
 
 enum Line {

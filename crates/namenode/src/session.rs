@@ -72,6 +72,10 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
             frame = reader.next() => match frame {
                 Ok(Some(args)) => match session.hear(args) {
                     Some(next) => next,
+                    None if annulet_resp::is_http(args.name()) => {
+                        session.note_refusal("a web page sends HTTP to this port");
+                        Next::Close
+                    }
                     None => {
                         let command = Command::parse(args);
                         session.answer(command).await

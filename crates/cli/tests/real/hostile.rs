@@ -230,3 +230,40 @@ fn frames_that_lie_end_the_link_between_nodes_and_nothing_else() {
         assert_well(&mut cluster, port, before);
     }
 }
+
+#[test]
+fn a_web_page_runs_nothing_on_any_port() {
+    let mut cluster = Cluster::start(2);
+    let ports = cluster.ports();
+    let shares = cluster.shares();
+    let drain = format!("DRAIN {}\r\n", crate::support::cluster::address(ports[0]));
+    let set = "SET web page\r\nFLUSHALL\r\n".to_owned();
+    assert_eq!(Client::connect(ports[0]).call(&["SET", "k", "v"]), Value::ok());
+    let header = "Host: localhost\r\nContent-Type: text/plain\r\n\r\n";
+    let targets = [(ports[0], &set), (ports[0] + CLUSTER, &set), (cluster.namenode_port(), &drain)];
+    for (port, body) in targets {
+        for line in ["POST / HTTP/1.1", "post / HTTP/1.1", "GET / HTTP/1.1", "PUT /k HTTP/1.1"] {
+            let mut page = Client::connect(port);
+            let text = format!("{line}\r\n{header}{body}");
+            page.send(text.as_bytes()).expect("sent");
+            let mut answer = Vec::new();
+            // What it has not read makes the end of the connection a reset.
+            if let Err(error) = page.socket().read_to_end(&mut answer) {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{line}");
+            }
+            let answer = String::from_utf8_lossy(&answer);
+            let is_post = line.to_ascii_uppercase().starts_with("POST");
+            assert!(!is_post || answer.is_empty(), "no reply to {line}: {answer}");
+            assert!(!answer.contains("+OK"), "{line}: {answer}");
+        }
+    }
+    for process in [cluster.node(ports[0]).log(), cluster.namenode().log()] {
+        assert!(process.contains("a web page sends HTTP"), "{process}");
+    }
+    assert_eq!(
+        Client::connect(ports[1]).call(&["MGET", "web", "k"]).items(),
+        [Value::Null, Value::bulk("v")]
+    );
+    cluster.settle();
+    assert_eq!(cluster.shares(), shares);
+}

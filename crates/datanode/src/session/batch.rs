@@ -224,6 +224,10 @@ impl Connection {
     fn request(&mut self, node: &Arc<Node>, parsed: &Parsed, arrived: Arrived<'_>) -> Next {
         let Arrived { args, encoded, now_micros } = arrived;
         let Some(spec) = parsed.spec else {
+            if annulet_resp::is_http(args.name()) {
+                self.turn_web_page_away();
+                return Next::Continue;
+            }
             // Looked up again for the text.
             if let Err(error) = annulet_commands::resolve(args) {
                 self.fail(&error);
@@ -319,6 +323,12 @@ impl Connection {
         if !aside.is_empty() {
             replies.push(&aside);
         }
+    }
+
+    /// Ends the connection before anything else of it runs.
+    fn turn_web_page_away(&mut self) {
+        tracing::warn!(client = %self.session.remote, "closed: a web page sends HTTP to a client port");
+        self.session.closing = true;
     }
 
     fn fail(&mut self, error: &Error) {
