@@ -18,6 +18,8 @@ pub(crate) fn start(filter: &str) -> Outcome {
     tracing_subscriber::fmt()
         .compact()
         .with_target(false)
+        // A log that cannot be written is lost. To say so would be a panic when nobody reads stderr any more.
+        .log_internal_errors(false)
         .with_ansi(Style::of_stderr().has_colours())
         .with_writer(std::io::stderr)
         .with_env_filter(parsed)

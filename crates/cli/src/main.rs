@@ -13,6 +13,7 @@ mod signals;
 mod verb;
 
 use std::future::Future;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if failure != Failure::OutputClosed {
-                eprintln!("annulet: {failure}");
+                // Nobody may be reading that any more.
+                let _ = writeln!(std::io::stderr(), "annulet: {failure}");
             }
             ExitCode::from(failure.exit_code())
         }

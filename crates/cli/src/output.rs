@@ -23,6 +23,11 @@ pub(crate) fn print(text: &str) -> Outcome {
         .map_err(|_| Failure::OutputClosed)
 }
 
+/// Prints `text` like [`print`], for whoever still reads it: a server goes on when nobody does.
+pub(crate) fn announce(text: &str) {
+    let _ = print(text);
+}
+
 /// A share of `whole` as `33.3 %`.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { "-".to_owned() } else { format!("{:.1} %", part as f64 * 100.0 / whole as f64) }

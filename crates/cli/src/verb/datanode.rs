@@ -7,7 +7,7 @@ use annulet_datanode::{Config, DataNode, DrainError, StartError, Workers};
 use crate::args::DatanodeArgs;
 use crate::config::{self, Setting};
 use crate::failure::{Failure, Outcome};
-use crate::output::print;
+use crate::output::announce;
 use crate::secret;
 use crate::signals::StopSignals;
 
@@ -30,9 +30,12 @@ pub(crate) async fn run(args: &DatanodeArgs) -> Outcome {
             return Ok(());
         }
     }
-    print(&banner(&node))?;
+    announce(&banner(&node));
     tokio::select! {
-        farewell = node.finished() => print(&farewell),
+        farewell = node.finished() => {
+            announce(&farewell);
+            Ok(())
+        }
         signal = signals.next() => {
             let seconds = drain_timeout.as_secs();
             tracing::info!("{signal}: draining for at most {seconds} s; once more stops at once");
@@ -76,10 +79,10 @@ async fn leave(node: &DataNode, timeout: Duration) -> Outcome {
     match node.drain(false, Some(timeout)).await {
         Ok(()) => {
             // One that was drained before and stayed up has nobody left to wait for.
-            match tokio::time::timeout(FAREWELL_TIMEOUT, node.finished()).await {
-                Ok(farewell) => print(&farewell),
-                Err(_) => Ok(()),
+            if let Ok(farewell) = tokio::time::timeout(FAREWELL_TIMEOUT, node.finished()).await {
+                announce(&farewell);
             }
+            Ok(())
         }
         Err(error @ DrainError::Timeout { .. }) => {
             Err(Failure::Failed(format!("stopped, left behind: {error}")))

@@ -8,7 +8,7 @@ use annulet_namenode::{MemoryStore, NameNode};
 use super::datanode::redis_cli;
 use crate::args::DevArgs;
 use crate::failure::{Failure, Outcome};
-use crate::output::print;
+use crate::output::announce;
 use crate::secret;
 use crate::signals::StopSignals;
 
@@ -65,7 +65,7 @@ async fn serve(args: &DevArgs) -> Outcome {
     for node in &nodes {
         node.opened().await.map_err(|error| cannot_start(&error))?;
     }
-    print(&banner(args, &namenode))?;
+    announce(&banner(args, &namenode));
     for node in nodes {
         // A node that has left logs its farewell and is dropped; the others and the NameNode go on.
         tokio::spawn(async move { node.finished().await });

@@ -7,7 +7,7 @@ use annulet_namenode::{Config, NameNode, RedbStore, StartError};
 use crate::args::NamenodeArgs;
 use crate::config::{self, Setting};
 use crate::failure::{Failure, Outcome};
-use crate::output::print;
+use crate::output::announce;
 use crate::secret;
 use crate::signals::StopSignals;
 
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &NamenodeArgs) -> Outcome {
             return Err(cannot_start(&error));
         }
     };
-    print(&banner)?;
+    announce(&banner);
     tokio::select! {
         ended = namenode.ended() => ended.map_err(|error| Failure::Failed(format!("stopped: {error}"))),
         signal = signals.next() => {

@@ -1,7 +1,7 @@
 //! The verbs that look at the cluster: what they print for machines, and how they end.
 
 use std::collections::BTreeSet;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::Value as Json;
 
@@ -144,4 +144,18 @@ fn every_port_of_the_namenode_can_be_debugged_with_redis_cli() {
     assert!(error.starts_with("ERR unknown command 'GET'"), "{error}");
     let error = Client::connect(port).call(&["DRAIN", "nobody"]).text();
     assert!(error.contains("nobody"), "{error}");
+}
+
+#[test]
+fn a_verb_whose_output_nobody_reads_ends_without_a_word() {
+    let cluster = Cluster::start(1);
+    for verb in ["status", "nodes", "ring"] {
+        let mut command = cluster.command(&[verb]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("it starts");
+        let output = output.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(1), "{verb}: {}", text(&output));
+        assert!(output.stderr.is_empty(), "{verb}: {}", text(&output));
+    }
 }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::cluster::{CLUSTER, Cluster, DRAIN, address, assert_holds, fill, text};
 use crate::support::load::Disturbance;
+use crate::support::process::Unread;
 use crate::support::tools::Telnet;
 use crate::support::{Client, Load, Value, wait};
 
@@ -217,4 +218,18 @@ fn a_drain_whose_node_dies_in_the_middle_fails_and_says_what_is_lost() {
     });
     assert!(!watch.output().contains("has drained and left"), "{}", watch.output());
     cluster.settle();
+}
+
+#[test]
+fn a_node_whose_output_nobody_reads_serves_and_drains_all_the_same() {
+    let mut cluster = Cluster::start(1);
+    let (port, stays) = (cluster.next_port(), cluster.ports()[0]);
+    let mut process = Unread::start(cluster.command(&["datanode", "--listen", &address(port)]));
+    wait::until("the node serves", DRAIN_TIMEOUT, || Client::try_connect(port).is_ok());
+    cluster.settle();
+    fill(port, "k", 1000);
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait_for_exit(DRAIN_TIMEOUT).code(), Some(0));
+    cluster.settle();
+    assert_holds(stays, "k", 1000);
 }

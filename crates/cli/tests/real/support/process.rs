@@ -101,6 +101,37 @@ impl Drop for Process {
     }
 }
 
+/// A process whose stdout and stderr are pipes that nobody reads any more.
+pub(crate) struct Unread(Child);
+
+impl Unread {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let closed = || {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            writer
+        };
+        command.stdin(Stdio::null()).stdout(closed()).stderr(closed());
+        Self(command.spawn().expect("the annulet binary starts"))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("a signal to a child");
+    }
+
+    pub(crate) fn wait_for_exit(&mut self, within: Duration) -> ExitStatus {
+        wait::until_some("it ends", within, || self.0.try_wait().expect("its state"))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A command of the binary under test that no setting of the developer's shell reaches.
 pub(crate) fn annulet() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annulet"));
