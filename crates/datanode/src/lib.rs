@@ -16,6 +16,7 @@ mod control;
 mod drain;
 mod execute;
 mod fair;
+mod given_away;
 mod handoff;
 mod housekeeping;
 mod link;

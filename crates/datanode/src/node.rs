@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use annulet_cluster::message::{Attempt, ClusterId, Config as Topology, ToNameNode};
-use annulet_cluster::slot::{Effect, Event, Slot as SlotRole};
+use annulet_cluster::slot::{Access, Effect, Event, Slot as SlotRole};
 use annulet_cluster::view::{Unusable, View};
 use annulet_net::process::{self, AllocatorStats};
 use annulet_net::secret::{self, Secret};
@@ -19,6 +19,7 @@ use crate::clients::Clients;
 use crate::config::{Config, Resolved};
 use crate::control::Standing;
 use crate::drain::DrainState;
+use crate::given_away::GivenAway;
 use crate::handoff::Sockets;
 use crate::stats::Stats;
 use crate::workers::Workers;
@@ -51,6 +52,7 @@ pub(crate) struct Node {
     /// Drain connections that wait for the last line.
     pub(crate) farewells_due: AtomicUsize,
     pub(crate) handoff_sockets: Sockets,
+    pub(crate) given_away: GivenAway,
     identity: ArcSwap<NodeRef>,
     cluster: OnceLock<(ClusterId, Keyspace<SlotRole>)>,
     view: ArcSwap<View>,
@@ -98,6 +100,7 @@ impl Node {
             peers_inbound: AtomicUsize::new(0),
             farewells_due: AtomicUsize::new(0),
             handoff_sockets: Sockets::default(),
+            given_away: GivenAway::default(),
             identity: ArcSwap::from_pointee(identity),
             cluster: OnceLock::new(),
             view: ArcSwap::from_pointee(View::default()),
@@ -186,7 +189,7 @@ impl Node {
     pub(crate) fn configure(&self, topology: &Topology) -> Result<Vec<Detached>, Unusable> {
         let _one_at_a_time = self.configuring.lock();
         let view = self.view().apply(topology)?;
-        let me = self.me();
+        let (me, now_ms) = (self.me(), clock::boot_millis());
         let mut effects = Vec::new();
         let mut dropped = Vec::new();
         for change in &topology.slots {
@@ -195,7 +198,12 @@ impl Node {
                 let mut guard = self.keyspace().lock(slot);
                 effects.clear();
                 let event = Event::Config { epoch: change.epoch, mine, attempt: change.attempt };
+                let is_elsewhere = |role: &SlotRole| role.access(false) == Access::Elsewhere;
+                let was_here = !is_elsewhere(guard.companion());
                 guard.companion_mut().step(event, &mut effects);
+                if was_here && is_elsewhere(guard.companion()) {
+                    self.given_away.note(slot, now_ms);
+                }
                 for effect in &effects {
                     match effect {
                         Effect::StopLog => guard.entries().stop_log(),

@@ -207,12 +207,19 @@ fn frames_that_lie_end_the_link_between_nodes_and_nothing_else() {
         request(&["GATHER", "1", "0", "5-1", "*1\r\n$6\r\nDBSIZE\r\n"]),
         request(&["GATHER", "1", "0", "0-16383", "*1\r\n$4\r\nPING\r\n"]),
         request(&["GATHER", "1", "0", "0-16383", "*2\r\n$6\r\nDBSIZE\r\n"]),
-        request(&["SCAN", "1", "0", "*2\r\n$4\r\nSCAN\r\n$1\r\nx\r\n"]),
-        request(&["SCAN", "1", "0", "*1\r\n$4\r\nPING\r\n"]),
-        request(&["SCAN", "1", "0", "*2\r\n$4\r\nSCAN\r\n$20\r\n18446744073709551615\r\n"]),
+        request(&["SCAN", "1", "0", "16383", "*2\r\n$4\r\nSCAN\r\n$1\r\nx\r\n"]),
+        request(&["SCAN", "1", "0", "16383", "*1\r\n$4\r\nPING\r\n"]),
+        request(&["SCAN", "1", "0", "16384", "*2\r\n$4\r\nSCAN\r\n$1\r\n0\r\n"]),
+        request(&[
+            "SCAN",
+            "1",
+            "0",
+            "16383",
+            "*2\r\n$4\r\nSCAN\r\n$20\r\n18446744073709551615\r\n",
+        ]),
         request(&["RES", "1", "\u{1}\u{1}\u{1}\u{1}"]),
         b"*1\r\n$3\r\nFWD\r\n".to_vec(),
-        b"*4\r\n$4\r\nSCAN\r\n$1\r\n1\r\n$1\r\n0\r\n$1073741825\r\n".to_vec(),
+        b"*5\r\n$4\r\nSCAN\r\n$1\r\n1\r\n$1\r\n0\r\n$1\r\n9\r\n$1073741825\r\n".to_vec(),
     ];
     for frame in frames {
         let mut stranger = Client::connect(port + PEER);

@@ -173,6 +173,70 @@ fn a_scan_through_a_join_a_drain_and_growth_shows_every_key_that_stays() {
     });
 }
 
+/// Every key that such a walk has shown; a cluster client scans the nodes one after the other.
+fn walk(ports: &[u16], seen: &mut BTreeSet<String>) {
+    for port in ports {
+        seen.extend(Scan::start(port + CLUSTER, 50).finish().into_keys());
+    }
+}
+
+#[track_caller]
+fn assert_all(seen: &BTreeSet<String>, prefix: &str, keys: usize) {
+    let all = (0..keys).map(|number| format!("{prefix}:{number}"));
+    let missed: Vec<String> = all.filter(|key| !seen.contains(key)).collect();
+    assert!(missed.is_empty(), "{} of {keys} keys, such as {}", missed.len(), missed[0]);
+}
+
+#[test]
+fn a_cluster_client_that_scans_node_by_node_misses_nothing_when_one_drains_meanwhile() {
+    let cluster = Cluster::start(3);
+    let ports = cluster.ports();
+    fill(ports[0], "k", 6000);
+    let owners = cluster.owners();
+    let mut seen = BTreeSet::new();
+    walk(&ports[..1], &mut seen);
+    let output = cluster.annulet(&["drain", &address(ports[1]), "--stay"]);
+    assert!(output.status.success(), "{}", text(&output));
+    // What has gone to the first node goes on to the third.
+    let weight = format!("{}=1", address(ports[0]));
+    let output = cluster.annulet(&["rebalance", "--weight", &weight]);
+    assert!(output.status.success(), "{}", text(&output));
+    cluster.settle();
+    let mut by_drained = BTreeSet::new();
+    walk(&ports[1..2], &mut by_drained);
+    for key in (0..6000).map(|number| format!("k:{number}")) {
+        let was_its_own = owners[Slot::of_key(key.as_bytes()).index()] == Some(ports[1]);
+        assert_eq!(by_drained.contains(&key), was_its_own, "{key}");
+    }
+    seen.extend(by_drained);
+    walk(&ports[2..], &mut seen);
+    assert_all(&seen, "k", 6000);
+}
+
+#[test]
+fn a_cluster_client_misses_nothing_when_a_node_joins_that_it_does_not_know() {
+    let mut cluster = Cluster::start(2);
+    let ports = cluster.ports();
+    fill(ports[0], "k", 6000);
+    let mut seen = BTreeSet::new();
+    walk(&ports[..1], &mut seen);
+    // In the midst of its scan the second node gives slots away, some that were shown already and some that were not.
+    let mut second = Scan::start(ports[1] + CLUSTER, 50);
+    while second.shown.len() < 1500 && second.step() {}
+    let newcomer = cluster.add_node();
+    cluster.settle();
+    cluster.assert_fair();
+    seen.extend(second.finish().into_keys());
+    assert_all(&seen, "k", 6000);
+    // Nor does a walk that begins after it, with the nodes of before.
+    let mut seen = BTreeSet::new();
+    walk(&ports, &mut seen);
+    assert_all(&seen, "k", 6000);
+    let mut keys_of_newcomer = BTreeSet::new();
+    walk(&[newcomer], &mut keys_of_newcomer);
+    assert!(keys_of_newcomer.len() > 1000 && keys_of_newcomer.is_subset(&seen));
+}
+
 #[test]
 fn a_scan_through_the_crash_of_another_node_shows_every_key_of_those_that_live() {
     let mut cluster = Cluster::start(3);

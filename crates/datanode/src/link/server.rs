@@ -273,7 +273,7 @@ fn take_request(
             });
         }
         b"SCAN" => {
-            let ScanRequest { id, db, request } = ScanRequest::decode(args)?;
+            let ScanRequest { id, db, last, request } = ScanRequest::decode(args)?;
             let request = parse_one(request)?;
             let spec = annulet_commands::resolve(request.as_args()).ok()?;
             let Run::Scan = spec.run else { return None };
@@ -283,7 +283,7 @@ fn take_request(
                 let Ok(scan) = Scan::parse(request.as_args()) else { return };
                 let mut scanned = Scanned::at(scan.cursor);
                 // How far it has come says where it had to stop.
-                scan_here(&node, db, &scan, &mut scanned).await;
+                scan_here(&node, db, &scan, last, &mut scanned).await;
                 let mut result = Vec::new();
                 scanned.encode(&mut result);
                 let answer = Gathered { id, last: true, slots: SlotSet::new(), result: &result };

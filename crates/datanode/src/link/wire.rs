@@ -15,7 +15,7 @@
 use annulet_cluster::message::{ClusterId, PROTOCOL_VERSION};
 use annulet_net::secret::{self, Doorkeeper};
 use annulet_resp::{Args, Limits, Version};
-use annulet_ring::{Incarnation, NodeId, NodeRef, SlotSet};
+use annulet_ring::{Incarnation, NodeId, NodeRef, Slot, SlotSet};
 use annulet_store::Db;
 use bytes::BytesMut;
 
@@ -314,22 +314,25 @@ impl<'a> GatherRequest<'a> {
 pub(crate) struct ScanRequest<'a> {
     pub(crate) id: u64,
     pub(crate) db: Db,
+    /// The slot behind which the receiver stops.
+    pub(crate) last: Slot,
     /// A call of SCAN.
     pub(crate) request: &'a [u8],
 }
 
 impl<'a> ScanRequest<'a> {
     pub(crate) fn encode(&self, out: &mut BytesMut) {
-        let mut numbers = [[0; DIGITS_MAX]; 2];
-        let [id, db] = &mut numbers;
+        let mut numbers = [[0; DIGITS_MAX]; 3];
+        let [id, db, last] = &mut numbers;
         let (id, db) = (decimal(id, self.id), decimal(db, u64::from(self.db.get())));
-        annulet_resp::write_request(out, [b"SCAN", id, db, self.request]);
+        let last = decimal(last, u64::from(self.last.get()));
+        annulet_resp::write_request(out, [b"SCAN", id, db, last, self.request]);
     }
 
     pub(crate) fn decode(args: Args<'a>) -> Option<Self> {
-        (args.len() == 4).then_some(())?;
-        let db = Db::new(number(args.at(2))?)?;
-        Some(Self { id: number(args.at(1))?, db, request: args.at(3) })
+        (args.len() == 5).then_some(())?;
+        let (db, last) = (Db::new(number(args.at(2))?)?, Slot::new(number(args.at(3))?)?);
+        Some(Self { id: number(args.at(1))?, db, last, request: args.at(4) })
     }
 }
 

@@ -7,9 +7,10 @@
 use std::rc::Rc;
 
 use annulet_cluster::slot::Access;
-use annulet_commands::{Mode, Scan, ScanCursor, Scanned};
+use annulet_commands::{Mode, Scan, Scanned};
 use annulet_net::clock;
 use annulet_resp::{Error, write_request};
+use annulet_ring::Slot;
 use bytes::BytesMut;
 
 use super::everywhere::{self, Everywhere};
@@ -18,6 +19,7 @@ use super::obstacle::Obstacle;
 use super::shared::{Request, Shared};
 use crate::link::wire::ScanRequest;
 use crate::link::{Word, exchange, scan_here};
+use crate::node::Node;
 use crate::wait;
 
 /// How long to wait before a slot that could not be scanned is tried again, unless something changes first.
@@ -41,8 +43,8 @@ async fn run(shared: &Shared, command: &Everywhere) -> Result<Scanned, Error> {
     {
         changes.mark_unchanged();
         let obstacle = match shared.mode {
-            Mode::Standalone => go_on(shared, command, &scan, cursor, &mut scanned).await?,
-            Mode::Cluster => go_on_here(shared, command, &scan, &mut scanned).await,
+            Mode::Standalone => go_on(shared, command, &scan, Slot::LAST, &mut scanned).await?,
+            Mode::Cluster => go_on_for_one(shared, command, &scan, &mut scanned).await?,
         };
         if scanned.next != Some(cursor) {
             continue;
@@ -59,17 +61,19 @@ async fn run(shared: &Shared, command: &Everywhere) -> Result<Scanned, Error> {
     Ok(scanned)
 }
 
-/// Goes on through slots of the node that owns the slot of the cursor. What is in the way, should it have come nowhere.
+/// Goes on through slots of the node that owns the slot of the cursor, up to slot `last`. What is in the way, should it
+/// have come nowhere.
 async fn go_on(
     shared: &Shared,
     command: &Everywhere,
     scan: &Scan<'_>,
-    cursor: ScanCursor,
+    last: Slot,
     scanned: &mut Scanned,
 ) -> Result<Obstacle, Error> {
+    let Some(cursor) = scanned.next else { return Ok(Obstacle::Closed) };
     let view = shared.node.view();
     if view.owner(cursor.slot()) == Some(&shared.node.me()) {
-        scan_here(&shared.node, command.head.db, scan, scanned).await;
+        scan_here(&shared.node, command.head.db, scan, last, scanned).await;
         return Ok(Obstacle::Closed);
     }
     let Some(route) = forward::route(shared, &view, cursor.slot()) else {
@@ -79,7 +83,7 @@ async fn go_on(
     write_request(&mut request, scanned.rest(scan, command.args.as_args()).as_args().iter());
     let deadline = clock::boot_millis() + shared.node.config.forward_timeout_ms;
     let answer = exchange(&route.owner, deadline, |id, out| {
-        ScanRequest { id, db: command.head.db, request: &request }.encode(out);
+        ScanRequest { id, db: command.head.db, last, request: &request }.encode(out);
     });
     match answer.word().await {
         Word::Gathered(parts) => {
@@ -96,15 +100,29 @@ async fn go_on(
     }
 }
 
-/// Goes on through the slots of this node alone: cluster clients scan each node by itself.
-async fn go_on_here(
+/// Goes on for a cluster client, which scans each node that it knows by itself: through the slots of this node, and at their
+/// owners through those that it has given away while the client may have been on its way.
+async fn go_on_for_one(
     shared: &Shared,
     command: &Everywhere,
     scan: &Scan<'_>,
     scanned: &mut Scanned,
-) -> Obstacle {
-    while scan_here(&shared.node, command.head.db, scan, scanned).await == Access::Elsewhere {
-        scanned.next = scanned.next.and_then(ScanCursor::next_slot);
+) -> Result<Obstacle, Error> {
+    let (node, db) = (&shared.node, command.head.db);
+    while scan_here(node, db, scan, Slot::LAST, scanned).await == Access::Elsewhere
+        && let Some(cursor) = scanned.next
+    {
+        if let Some(last) = end_of_given_away(node, cursor.slot()) {
+            return go_on(shared, command, scan, last, scanned).await;
+        }
+        scanned.next = cursor.next_slot();
     }
-    Obstacle::Closed
+    Ok(Obstacle::Closed)
+}
+
+/// The last of the slots from `first` on that this node has given away lately; `None` when `first` is none.
+fn end_of_given_away(node: &Node, first: Slot) -> Option<Slot> {
+    let now_ms = clock::boot_millis();
+    let slots = (first.get()..).map_while(Slot::new);
+    slots.take_while(|&slot| node.given_away.lately(slot, now_ms)).last()
 }

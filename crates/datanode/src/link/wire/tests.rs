@@ -36,7 +36,7 @@ fn every_frame_reads_as_it_was_written() {
     assert_eq!(GatherRequest::decode(reparsed(&out).as_args()), Some(gather));
 
     let mut out = BytesMut::new();
-    let scan = ScanRequest { id: 3, db: Db::default(), request: b"x" };
+    let scan = ScanRequest { id: 3, db: Db::default(), last: Slot::LAST, request: b"x" };
     scan.encode(&mut out);
     assert_eq!(ScanRequest::decode(reparsed(&out).as_args()), Some(scan));
 
