@@ -1,5 +1,6 @@
 //! One connection of a client, watcher or administrator.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::{control, info};
 
 /// How long an answer of the machine may take: it is busy for longer only when the store takes no writes.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may stay that has not shown the secret, as on the peer port.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nothing that nodes and people send is longer.
 const LIMITS: Limits = Limits {
     bulk_bytes_max: 4 << 20,
@@ -66,9 +69,11 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
         watcher: None,
         writer: FrameWriter::new(write),
     };
+    let mut too_late = pin!(tokio::time::sleep(GREETING_TIMEOUT));
     loop {
         let was_open = session.door.is_open();
         let next = tokio::select! {
+            () = &mut too_late, if !was_open => return session.note_silence(),
             frame = reader.next() => match frame {
                 Ok(Some(args)) => match session.hear(args) {
                     Some(next) => next,
@@ -92,10 +97,15 @@ pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream) {
                 Next::Stay
             }
         };
-        if session.writer.flush().await.is_err() {
+        let is_open = session.door.is_open();
+        let flushed = tokio::select! {
+            flushed = session.writer.flush() => flushed.is_ok(),
+            () = &mut too_late, if !is_open => false,
+        };
+        if !flushed {
             return;
         }
-        if session.door.is_open() && !was_open {
+        if is_open && !was_open {
             reader.set_limits(LIMITS);
         }
         match next {
@@ -135,6 +145,11 @@ impl Session {
 
     fn note_refusal(&self, reason: &str) {
         tracing::warn!(caller = %self.caller, %reason, "refused");
+    }
+
+    fn note_silence(&self) {
+        let seconds = GREETING_TIMEOUT.as_secs();
+        tracing::debug!(caller = %self.caller, "closed: it has not shown the secret within {seconds} s");
     }
 
     async fn answer(&mut self, command: Result<Command, Error>) -> Next {

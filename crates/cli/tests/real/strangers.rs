@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annulet_cluster::message::{PROTOCOL_VERSION, Registration, ToNameNode};
 
@@ -250,4 +250,41 @@ fn with_a_password_nothing_runs_before_it_is_shown() {
     assert_eq!(error, Value::error("ERR Protocol error: unauthenticated multibulk length"));
     let error = Client::connect(port).call(&["AUTH".to_owned(), "x".repeat(20_000)]);
     assert_eq!(error, Value::error("ERR Protocol error: unauthenticated bulk length"));
+}
+
+/// Sends PING to a connection now and then, until the other side has closed it, and returns when.
+#[track_caller]
+fn time_to_close(mut client: Client, within: Duration) -> Duration {
+    let began = Instant::now();
+    wait::until("the stranger is hung up on", within, || {
+        std::thread::sleep(Duration::from_millis(200));
+        client.try_call(&["PING"]).is_err()
+    });
+    began.elapsed()
+}
+
+#[test]
+fn who_does_not_show_the_secret_or_the_password_in_time_gives_its_seat_back() {
+    let mut cluster = Cluster::start_with_secret(1, OURS);
+    let (port, _node) =
+        outer_node(&mut cluster, &[("ANNULET_DATANODE__REQUIREPASS", "open sesame")]);
+    let mut known = [Client::connect(cluster.namenode_port()), Client::connect(port)];
+    assert_eq!(known[0].call(&["AUTH", OURS]), Value::ok());
+    assert_eq!(known[1].call(&["AUTH", "open sesame"]), Value::ok());
+    // One says nothing, one talks all the time.
+    for (port, seconds) in [(cluster.namenode_port(), 5), (port, 10)] {
+        let mut silent = Client::connect(port);
+        let took = time_to_close(Client::connect(port), Duration::from_secs(seconds + 15));
+        assert!(took >= Duration::from_secs(seconds) - Duration::from_millis(500), "{took:?}");
+        let error = silent.read().expect_err("closed as well");
+        assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "{error}");
+    }
+    // RESET makes a stranger of a client, which has its time again.
+    for client in &mut known {
+        assert_eq!(client.call(&["PING"]), Value::Simple("PONG".to_owned()));
+    }
+    let [_, mut client] = known;
+    assert_eq!(client.call(&["RESET"]), Value::Simple("RESET".to_owned()));
+    assert_eq!(client.call(&["AUTH", "open sesame"]), Value::ok());
+    assert_eq!(client.call(&["PING"]), Value::Simple("PONG".to_owned()));
 }

@@ -39,6 +39,8 @@ const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// The last replies of a connection that ends may stand still for so long.
 const LAST_REPLIES_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may stay that has not shown the password.
+const PASSWORD_TIMEOUT_MS: u64 = 10_000;
 /// Batches after which other connections of the worker get their turn,
 const BATCHES_PER_TURN: usize = 16;
 /// and the time after which no further batch begins before that.
@@ -76,6 +78,7 @@ pub(crate) async fn serve(node: Arc<Node>, worker: Rc<Worker>, stream: TcpStream
         full: false,
         finished_reading: false,
         batches: 0,
+        stranger_until_ms: None,
     };
     connection.run().await;
     node.clients.forget(id);
@@ -113,6 +116,8 @@ struct Connection {
     finished_reading: bool,
     /// Batches that have run since others had their turn.
     batches: usize,
+    /// When it is closed if it has not shown the password by then, in boot milliseconds.
+    stranger_until_ms: Option<u64>,
 }
 
 impl Connection {
@@ -150,10 +155,15 @@ impl Connection {
             }
             self.shared.rest();
             let read = has_room && !self.blocked && !ending && !self.finished_reading;
-            let waited = match ending && self.shared.is_idle() {
-                false => self.wait(read).await,
+            let limit = match ending && self.shared.is_idle() {
                 // A client that does not take its last replies has gone away. What is under way has its own time.
-                true => match tokio::time::timeout(LAST_REPLIES_TIMEOUT, self.wait(read)).await {
+                true => Some(LAST_REPLIES_TIMEOUT),
+                false => self.stranger_time_left(),
+            };
+            let waited = match limit {
+                None => self.wait(read).await,
+                Some(Duration::ZERO) => return,
+                Some(limit) => match tokio::time::timeout(limit, self.wait(read)).await {
                     Ok(waited) => waited,
                     Err(_) => return,
                 },
@@ -167,6 +177,17 @@ impl Connection {
         }
         self.socket.finish().await;
         self.count();
+    }
+
+    /// How long the connection may still stay without having shown the password; `None` for one that has.
+    fn stranger_time_left(&mut self) -> Option<Duration> {
+        if self.session.authenticated {
+            self.stranger_until_ms = None;
+            return None;
+        }
+        let now_ms = clock::boot_millis();
+        let until_ms = *self.stranger_until_ms.get_or_insert(now_ms + PASSWORD_TIMEOUT_MS);
+        Some(Duration::from_millis(until_ms.saturating_sub(now_ms)))
     }
 
     /// Waits until something came in or went out, a waiting command has finished, or the connection is to end.
