@@ -93,12 +93,20 @@ pub(crate) fn from_file(path: &Path) -> Result<Vec<Setting>, ConfigError> {
     })?;
     let not_toml = |reason: String| ConfigError::NotToml { path: path.to_owned(), reason };
     let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| not_toml(error.to_string()))?;
+        text.parse().map_err(|error| not_toml(place_and_message(&text, &error)))?;
     let setting = |(key, value): (String, toml::Value)| {
         let value = serde_json::to_value(value).map_err(|error| not_toml(error.to_string()))?;
         Ok(Setting { key, value, origin: Origin::File(path.to_owned()) })
     };
     table.into_iter().map(setting).collect()
+}
+
+/// Where the file is no TOML, and why. The error's own text would quote the line, which may hold a password.
+fn place_and_message(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|&character| character != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", error.message())
 }
 
 /// The settings in those `variables` that begin with `ANNULET_<SECTION>__`; the section is the server's name.

@@ -1,5 +1,7 @@
 //! The settings of a DataNode. `config/datanode.toml` states every key with its default.
 
+mod password;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use annulet_cluster::message::Addresses;
 use annulet_net::secret::{Secret, SecretError};
 use annulet_ring::{InvalidNodeId, NodeId};
 use serde::{Deserialize, Serialize};
+
+pub use self::password::Password;
 
 /// Distance of the cluster port from the client port.
 const CLUSTER_PORT_OFFSET: u16 = 100;
@@ -43,7 +47,7 @@ pub struct Config {
     /// Share of the slots relative to other nodes.
     pub weight: u32,
     /// Password of the user `default`; without one, clients need none.
-    pub requirepass: Option<String>,
+    pub requirepass: Option<Password>,
     /// While no password is set, clients of other machines are turned away.
     pub protected_mode: bool,
     /// File with the cluster secret.
@@ -189,7 +193,7 @@ impl Config {
         if self.weight == 0 {
             return Err(ConfigError::Weight);
         }
-        if self.requirepass.as_ref().is_some_and(String::is_empty) {
+        if self.requirepass.as_ref().is_some_and(|password| password.reveal().is_empty()) {
             return Err(ConfigError::EmptyPassword);
         }
         let listen = self.listen()?;

@@ -29,6 +29,6 @@ mod stats;
 mod wait;
 mod workers;
 
-pub use config::{Config, ConfigError, Ports, Resolved};
+pub use config::{Config, ConfigError, Password, Ports, Resolved};
 pub use start::{DataNode, DrainError, StartError};
 pub use workers::Workers;

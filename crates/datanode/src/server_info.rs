@@ -9,6 +9,7 @@ use annulet_resp::Error;
 use annulet_ring::{NodeRef, Slot, SlotSet};
 use annulet_store::{DATABASES, Db, UnixMillis};
 
+use crate::config::Password;
 use crate::node::Node;
 use crate::stats::get;
 
@@ -95,12 +96,13 @@ impl Server for ServerView<'_> {
 
     fn is_password(&self, password: &[u8]) -> Option<bool> {
         let right = self.node.config.requirepass.as_ref()?;
-        Some(secret::same(right.as_bytes(), password))
+        Some(secret::same(right.reveal().as_bytes(), password))
     }
 
     fn config(&self) -> Vec<(&'static str, String)> {
         let text = |value: &str| value.to_owned();
         let port = port(self.local).to_string();
+        let password = self.node.config.requirepass.as_ref();
         let cluster = if self.mode == Mode::Cluster { "yes" } else { "no" };
         vec![
             ("appendonly", text("no")),
@@ -123,7 +125,7 @@ impl Server for ServerView<'_> {
             ("proto-max-bulk-len", text("536870912")),
             ("protected-mode", text(if self.node.config.protected_mode { "yes" } else { "no" })),
             ("replica-read-only", text("yes")),
-            ("requirepass", self.node.config.requirepass.clone().unwrap_or_default()),
+            ("requirepass", text(password.map_or("", Password::reveal))),
             ("save", String::new()),
             ("slave-read-only", text("yes")),
             ("slowlog-log-slower-than", text("10000")),

@@ -143,5 +143,29 @@ fn a_file_that_is_missing_or_no_toml_is_named() {
     let text = from_file(Path::new("/nowhere/a.toml")).expect_err("missing").to_string();
     assert!(text.starts_with("cannot read the settings in /nowhere/a.toml: "), "{text}");
     let text = file("listen =\n").expect_err("no TOML").to_string();
-    assert!(text.contains("is not TOML") && text.contains("line 1"), "{text}");
+    assert!(text.contains("is not TOML: line 1, column 9: "), "{text}");
+    let text = file("id = 'a'\nid2 = ä b\n").expect_err("no TOML").to_string();
+    assert!(text.contains("is not TOML: line 2, column 7: "), "{text}");
+}
+
+#[test]
+fn no_error_shows_a_password() {
+    use annulet_datanode::Config;
+    for wrong in ["= 867530924601", "= [867530924601]", "= { a = 867530924601 }", "= true"] {
+        let settings = file(&format!("requirepass {wrong}\n")).expect("read");
+        let text = merge::<Config>(settings).expect_err("refused").to_string();
+        assert_eq!(text, "sample.toml: requirepass: a password is a text, in quotes");
+    }
+    for broken in
+        ["requirepass = 867530924601 x", "requirepass = swordfish", "requirepass = 'swordfish"]
+    {
+        let text = file(broken).expect_err("no TOML").to_string();
+        assert!(!text.contains("8675") && !text.contains("swordfish"), "{text}");
+    }
+    let settings = file("requirepas = 'swordfish'\n").expect("read");
+    let text = merge::<Config>(settings).expect_err("refused").to_string();
+    assert_eq!(
+        text,
+        "sample.toml: requirepas: there is no such setting; did you mean requirepass?"
+    );
 }

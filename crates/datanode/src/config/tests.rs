@@ -67,7 +67,7 @@ fn settings_that_cannot_work_are_refused_with_the_way_out() {
     assert!(refused(|c| c.listen = "0.0.0.0:7001".to_owned()).contains("set announce"));
     assert!(refused(|c| c.listen = "[::]:7001".to_owned()).contains("set announce"));
     assert!(refused(|c| c.announce = some("h:65500")).contains("cluster_announce"));
-    assert!(refused(|c| c.requirepass = some("")).contains("requirepass"));
+    assert!(refused(|c| c.requirepass = some("").map(Password::from)).contains("requirepass"));
     assert!(refused(|c| c.weight = 0).contains("weight"));
     assert!(refused(|c| c.id = some("a b")).contains("id"));
     for address in ["", ":7001", "h:0", "h:x", "a b", "fd00::7", "0.0.0.0:7001", "[::]", "[h]:1"] {
