@@ -33,6 +33,8 @@ pub struct Config {
     pub peer_listen: Option<String>,
     /// `host:port` of the telnet drain port; by default the client port + 300, on loopback.
     pub drain_listen: Option<String>,
+    /// The drain port may be where other machines reach it.
+    pub drain_open: bool,
     /// `host` or `host:port` where others reach the client port; by default as in `listen`.
     pub announce: Option<String>,
     /// The same for the cluster port; by default the host of `announce`, and a port as far from its port as
@@ -74,6 +76,7 @@ impl Default for Config {
             cluster_listen: None,
             peer_listen: None,
             drain_listen: None,
+            drain_open: false,
             announce: None,
             cluster_announce: None,
             peer_announce: None,
@@ -150,6 +153,14 @@ pub enum ConfigError {
     )]
     NoSecret {
         /// Where the peer port would be.
+        listen: String,
+    },
+    /// Strangers could reach the drain port, and nobody said that they may.
+    #[error(
+        "drain_listen = {listen:?} is not loopback: whoever reaches it can drain this node, and nothing is asked of them; use 127.0.0.1 (\"annulet drain\" works from anywhere), or set drain_open = true on a network that you trust"
+    )]
+    DrainOpen {
+        /// Where the drain port would be.
         listen: String,
     },
     /// The password is empty.

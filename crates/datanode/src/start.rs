@@ -98,6 +98,9 @@ impl DataNode {
         if secret.is_none() && !tcp::is_loopback(&ports.peer)? {
             return Err(ConfigError::NoSecret { listen: ports.peer.clone() }.into());
         }
+        if !config.drain_open && !tcp::is_loopback(&ports.drain)? {
+            return Err(ConfigError::DrainOpen { listen: ports.drain.clone() }.into());
+        }
         let reserved = [&ports.client, &ports.cluster, &ports.peer, &ports.drain]
             .map(|address| tcp::reserve(address));
         let [client, cluster, peer, drain] = reserved;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use annulet_cluster::message::{PROTOCOL_VERSION, Registration, ToNameNode};
 
-use crate::support::cluster::{CLUSTER, Cluster, SECRET, assert_holds, fill, text, wait_open};
+use crate::support::cluster::{
+    CLUSTER, Cluster, DRAIN, SECRET, assert_holds, fill, text, wait_open,
+};
 use crate::support::process::{self, Process};
 use crate::support::{Client, Value, wait};
 
@@ -125,6 +127,25 @@ fn a_port_for_nodes_off_loopback_does_not_open_without_a_secret() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     let told = text(&output);
     assert!(told.contains("0.0.0.0:18199") && told.contains("secret_file"), "{told}");
+}
+
+#[test]
+fn a_drain_port_off_loopback_does_not_open_unless_that_is_said() {
+    let mut cluster = Cluster::start(1);
+    let port = cluster.next_port();
+    let drain = format!("0.0.0.0:{}", port + DRAIN);
+    let listen = format!("127.0.0.1:{port}");
+    let namenode = cluster.namenode_address();
+    let arguments = ["datanode", "--listen", &listen, "--namenode", &namenode];
+    let start = |variables: &[(&str, &str)]| {
+        let name = format!("open-{port}");
+        Process::start(cluster.directory.path(), &name, &arguments, variables)
+    };
+    let off = ("ANNULET_DATANODE__DRAIN_LISTEN", drain.as_str());
+    let told = refusal(start(&[off]), 2);
+    assert!(told.contains(&drain) && told.contains("drain_open = true"), "{told}");
+    let mut node = start(&[off, ("ANNULET_DATANODE__DRAIN_OPEN", "true")]);
+    wait_open(&mut node, port + DRAIN);
 }
 
 #[test]
