@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use annulet_client::{CallError, Connection, Value};
 use annulet_cluster::naming::DepartedRow;
+use annulet_net::clock;
 use serde::de::DeserializeOwned;
 
 use crate::args::AdminArgs;
@@ -15,6 +16,11 @@ use crate::secret;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an answer may take; the NameNode probes its members for some of them.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the NameNode may be away before what it does is followed no further.
+const SILENCE_MS_MAX: u64 = 30_000;
+/// Pause between two attempts to reach it again.
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A connection to the NameNode.
 pub(crate) struct NameNode {
@@ -94,6 +100,34 @@ impl NameNode {
     pub(crate) async fn ask<T: DeserializeOwned>(&mut self, command: &[&str]) -> Outcome<T> {
         let document = self.document(command).await?;
         self.read(command, &document)
+    }
+
+    /// Asks until there is an answer, over new connections when this one is lost: what is being followed goes on when the
+    /// NameNode is back. `what` says what is being followed.
+    ///
+    /// # Errors
+    /// The last one, when it was away for too long.
+    pub(crate) async fn insist<T>(
+        &mut self,
+        args: &AdminArgs,
+        what: &str,
+        ask: impl AsyncFn(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let began_ms = clock::boot_millis();
+        loop {
+            let failure = match ask(self).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if clock::boot_millis() - began_ms > SILENCE_MS_MAX {
+                let reason = format!("cannot follow {what} any more: {failure}");
+                return Err(Failure::Failed(reason));
+            }
+            tokio::time::sleep(RECONNECT_INTERVAL).await;
+            if let Ok(anew) = Self::connect(args).await {
+                *self = anew;
+            }
+        }
     }
 
     /// How the process with this incarnation stopped being a member.

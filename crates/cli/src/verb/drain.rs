@@ -7,14 +7,12 @@ use annulet_cluster::naming::NodeRow;
 use annulet_net::clock;
 
 use crate::admin::{Departure, NameNode};
-use crate::args::{AdminArgs, DrainArgs};
+use crate::args::DrainArgs;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Progress, count, print};
 
 /// Pause between two looks at the node.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// How long the NameNode may be away before the drain is followed no further.
-const SILENCE_MS_MAX: u64 = 30_000;
 
 pub(crate) async fn run(args: &DrainArgs) -> Outcome {
     let mut namenode = NameNode::connect(&args.admin).await?;
@@ -31,7 +29,9 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
         let text = format!("draining {}: {} left", left.id, count(left.slots as u64, "slot"));
         progress.show(moved, slots as u64, &text);
         tokio::time::sleep(POLL_INTERVAL).await;
-        let now = look(&left, &args.admin, &mut namenode).await?;
+        let what = format!("the drain of {}", left.id);
+        let look = async |namenode: &mut NameNode| presence(&left, namenode).await;
+        let now = namenode.insist(&args.admin, &what, look).await?;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
         let node = match now {
             Presence::Member(node) => node,
@@ -85,28 +85,7 @@ enum Presence {
     Gone(Departure),
 }
 
-/// Looks at this very process once; connects again and again when the NameNode is away, since the drain waits for it too.
-async fn look(node: &NodeRow, admin: &AdminArgs, namenode: &mut NameNode) -> Outcome<Presence> {
-    let began_ms = clock::boot_millis();
-    loop {
-        let failure = match presence(node, namenode).await {
-            Ok(presence) => return Ok(presence),
-            Err(failure) => failure,
-        };
-        if clock::boot_millis() - began_ms > SILENCE_MS_MAX {
-            return Err(Failure::Failed(format!(
-                "cannot follow the drain of {} any more: {failure}",
-                node.id
-            )));
-        }
-        tokio::time::sleep(POLL_INTERVAL).await;
-        if let Ok(anew) = NameNode::connect(admin).await {
-            *namenode = anew;
-        }
-    }
-}
-
-/// A new process under the same id is not the one that drains.
+/// Looks at this very process: a new one under the same id is not the one that drains.
 async fn presence(node: &NodeRow, namenode: &mut NameNode) -> Outcome<Presence> {
     let nodes: Vec<NodeRow> = namenode.ask(&["NODES"]).await?;
     match nodes.into_iter().find(|row| row.incarnation == node.incarnation) {

@@ -40,8 +40,9 @@ async fn follow(args: &RebalanceArgs, namenode: &mut NameNode) -> Outcome {
     let began_ms = clock::boot_millis();
     let mut progress = Progress::new();
     loop {
-        let Status { moves, .. } = namenode.ask(&["STATUS"]).await?;
-        let left = moves.planned + moves.under_way;
+        let ask = async |namenode: &mut NameNode| namenode.ask(&["STATUS"]).await;
+        let status: Status = namenode.insist(&args.admin, "the rebalance", ask).await?;
+        let left = status.moves.planned + status.moves.under_way;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
         if left == 0 {
             drop(progress);
@@ -50,10 +51,16 @@ async fn follow(args: &RebalanceArgs, namenode: &mut NameNode) -> Outcome {
                 false => print(&format!("balanced after {seconds:.1} s")),
             };
         }
-        let (done, total) = (moves.done as u64, moves.total as u64);
-        progress.show(done, total, &format!("{done} of {} moved", count(total, "slot")));
+        let (done, total) = (status.moves.done as u64, status.moves.total as u64);
+        progress.show(done, total, &describe(&status));
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+}
+
+/// How far it has come, and what it waits for.
+fn describe(status: &Status) -> String {
+    let (done, total) = (status.moves.done, count(status.moves.total as u64, "slot"));
+    format!("{done} of {total} moved; waiting: {}", status.reasons.join("; "))
 }
 
 fn render(rebalance: &Rebalance, dry_run: bool, style: Style) -> String {
@@ -129,6 +136,21 @@ mod tests {
              127.0.0.1:7002  127.0.0.1:7001   2731\n\
              \n\
              2731 slots would move; nothing was changed"
+        );
+    }
+
+    #[test]
+    fn while_nothing_moves_the_reason_is_told() {
+        let status = serde_json::json!({
+            "settled": false, "cluster_id": "c", "version": 4, "generation": 1, "members": 2,
+            "slots_assigned": 16384,
+            "reasons": ["b has no link to this NameNode", "300 slots still to move"],
+            "moves": {"planned": 236, "under_way": 64, "done": 100, "total": 400},
+        });
+        let status: Status = serde_json::from_value(status).expect("a status");
+        assert_eq!(
+            describe(&status),
+            "100 of 400 slots moved; waiting: b has no link to this NameNode; 300 slots still to move"
         );
     }
 

@@ -117,3 +117,24 @@ fn a_namenode_that_dies_in_the_middle_of_a_join_finishes_it_when_it_is_back() {
     }
     assert!(under_way, "the join was over before the NameNode died: the story tells nothing");
 }
+
+#[test]
+fn a_rebalance_is_followed_through_a_restart_of_the_namenode() {
+    let mut cluster = Cluster::start(2);
+    let ports = cluster.ports();
+    // Nothing moves from or to a node that stands still.
+    cluster.node(ports[1]).signal(Signal::STOP);
+    let weight = format!("{}=300", address(ports[0]));
+    let mut rebalance = cluster.start_verb(&["rebalance", "--weight", &weight]);
+    wait::until("it is under way", Duration::from_secs(10), || {
+        rebalance.output().contains("slots to move")
+    });
+    cluster.namenode().kill();
+    cluster.node(ports[1]).signal(Signal::CONT);
+    cluster.restart_namenode();
+    let exit = rebalance.wait_for_exit(Duration::from_secs(40));
+    assert_eq!(exit.code(), Some(0), "{} {}", rebalance.output(), rebalance.log());
+    assert!(rebalance.output().contains("balanced after"), "{}", rebalance.output());
+    assert!(rebalance.log().contains(" slots moved; waiting: "), "{}", rebalance.log());
+    cluster.settle();
+}
