@@ -34,8 +34,8 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
         let now = namenode.insist(&args.admin, &what, look).await?;
         let seconds = (clock::boot_millis() - began_ms) as f64 / 1000.0;
         let node = match now {
-            Presence::Member(node) => node,
-            Presence::Gone(departure) => {
+            Ok(node) => node,
+            Err(departure) => {
                 drop(progress);
                 return farewell(args, &left, departure, slots, seconds);
             }
@@ -79,18 +79,15 @@ async fn find(id: &str, namenode: &mut NameNode) -> Outcome<NodeRow> {
     Err(Failure::Failed(format!("no node is called {id}; {known}")))
 }
 
-/// What a look at the node has shown.
-enum Presence {
-    Member(NodeRow),
-    Gone(Departure),
-}
+/// What a look at the node has shown: the member, or how it has gone.
+type Presence = Result<NodeRow, Departure>;
 
 /// Looks at this very process: a new one under the same id is not the one that drains.
 async fn presence(node: &NodeRow, namenode: &mut NameNode) -> Outcome<Presence> {
     let nodes: Vec<NodeRow> = namenode.ask(&["NODES"]).await?;
     match nodes.into_iter().find(|row| row.incarnation == node.incarnation) {
-        Some(row) => Ok(Presence::Member(row)),
-        None => namenode.departure(&node.incarnation).await.map(Presence::Gone),
+        Some(row) => Ok(Ok(row)),
+        None => namenode.departure(&node.incarnation).await.map(Err),
     }
 }
 
