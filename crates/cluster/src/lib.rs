@@ -3,6 +3,7 @@
 //! Every machine has one shape, `step(now, Event, &mut Vec<Effect>)`: it decides, the shells act. The server, the
 //! simulator and the model check drive the same code.
 
+pub mod handoff;
 pub mod message;
 pub mod naming;
 pub mod slot;

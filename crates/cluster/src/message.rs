@@ -165,6 +165,17 @@ pub struct SlotsAtEpoch {
     pub epoch: Epoch,
 }
 
+/// Why a move was given up, as far as the NameNode acts on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Something between the two nodes: this pair of them pauses.
+    #[default]
+    Trouble,
+    /// The target has no memory for the slots: nobody sends it any for a while.
+    TargetFull,
+}
+
 /// From a DataNode to the NameNode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToNameNode {
