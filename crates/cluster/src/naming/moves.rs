@@ -104,8 +104,11 @@ impl Naming {
         if batch.target != *target {
             return Err(format!("it is a move to {}", batch.target));
         }
-        if self.members.get(&target.id).is_none_or(|member| member.node() != target) {
-            return Err(format!("{target} is no member"));
+        let member = self.members.get(&target.id).filter(|member| member.node() == target);
+        let member = member.ok_or_else(|| format!("{target} is no member"))?;
+        // It may be dead, and its copy with it, while the source still holds everything.
+        if !member.is_ready_to_move() {
+            return Err(format!("{target} has no link or does not answer"));
         }
         let mut named = SlotSet::new();
         for SlotsAtEpoch { slots, epoch } in slots {

@@ -63,6 +63,27 @@ fn a_commit_for_another_incarnation_of_the_target_is_void() {
 }
 
 #[test]
+fn a_commit_to_a_target_without_link_is_void_and_the_source_serves_on() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    world.disconnect("b");
+    commit(&mut world, attempt, target, at_epoch);
+    assert_void(&mut world, &slots);
+}
+
+#[test]
+fn a_commit_to_a_target_that_is_on_trial_is_void_and_the_source_serves_on() {
+    let (mut world, attempt, target, slots) = under_way();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    // It hangs: its link is open and nothing comes.
+    world.process("b").running = false;
+    world.run(SILENCE_MS + 2 * TICK_MS);
+    assert_eq!(world.state("b"), Some(MemberState::Joining), "nothing is proved yet");
+    commit(&mut world, attempt, target, at_epoch);
+    assert_void(&mut world, &slots);
+}
+
+#[test]
 fn a_commit_with_another_epoch_is_void() {
     let (mut world, attempt, target, slots) = under_way();
     let at_epoch = vec![SlotsAtEpoch { slots: slots.clone(), epoch: Epoch(9) }];
