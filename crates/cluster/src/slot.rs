@@ -144,6 +144,9 @@ pub enum Effect {
     StopLog,
     /// Take all entries of the slot out.
     DropData,
+    /// This node is the owner by an attempt whose copy it does not hold: what the source held is lost. Only a broken rule
+    /// can lead here, so it is counted and logged as an error.
+    CopyMissing,
     /// Wake the commands that wait for this slot.
     Wake,
     /// The event does not fit the state; nothing was changed.
@@ -272,6 +275,10 @@ impl Slot {
         }
         if !keeps {
             effects.push(Effect::DropData);
+        }
+        let holds = !matches!(before, SlotState::None) && keeps;
+        if mine && by.is_some() && !holds {
+            effects.push(Effect::CopyMissing);
         }
         self.state = if mine { SlotState::Owner } else { SlotState::None };
         effects.push(Effect::Wake);

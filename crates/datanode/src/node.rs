@@ -21,7 +21,7 @@ use crate::control::Standing;
 use crate::drain::DrainState;
 use crate::given_away::GivenAway;
 use crate::handoff::Sockets;
-use crate::stats::Stats;
+use crate::stats::{self, Stats};
 use crate::workers::Workers;
 
 /// Messages that wait for the control link. Senders wait when it is full.
@@ -170,7 +170,7 @@ impl Node {
                     Effect::StartLog => guard.entries().start_log(),
                     Effect::StopLog => guard.entries().stop_log(),
                     Effect::DropData => detached = Some(guard.entries().detach()),
-                    Effect::Wake | Effect::Refuse => {}
+                    Effect::CopyMissing | Effect::Wake | Effect::Refuse => {}
                 }
             }
             !effects.contains(&Effect::Refuse)
@@ -208,6 +208,10 @@ impl Node {
                     match effect {
                         Effect::StopLog => guard.entries().stop_log(),
                         Effect::DropData => dropped.push(guard.entries().detach()),
+                        Effect::CopyMissing => {
+                            stats::add(&self.stats.copies_missing, 1);
+                            tracing::error!(%slot, attempt = ?change.attempt, "this node owns a slot by an attempt whose copy it does not hold: the slot starts empty, its keys are lost");
+                        }
                         Effect::StartLog | Effect::Wake | Effect::Refuse => {}
                     }
                 }

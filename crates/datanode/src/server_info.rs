@@ -224,6 +224,7 @@ impl ServerView<'_> {
             ("annulet_keys_sent", count(&stats.keys_sent)),
             ("annulet_keys_received", count(&stats.keys_received)),
             ("annulet_moves_given_up", count(&stats.moves_given_up)),
+            ("annulet_copies_missing", count(&stats.copies_missing)),
             ("annulet_freeze_usec_max", count(&stats.freeze_micros_max)),
             ("annulet_forwarded_commands", count(&stats.forwarded)),
             ("annulet_served_for_others", count(&stats.served_for_others)),

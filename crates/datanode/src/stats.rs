@@ -27,6 +27,8 @@ pub(crate) struct Stats {
     pub(crate) keys_sent: AtomicU64,
     pub(crate) keys_received: AtomicU64,
     pub(crate) moves_given_up: AtomicU64,
+    /// Slots that this node came to own without the copy it should have had; always 0 unless a rule is broken.
+    pub(crate) copies_missing: AtomicU64,
     pub(crate) freeze_micros_max: AtomicU64,
     pub(crate) commands_per_second: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
@@ -82,6 +84,7 @@ impl Stats {
             keys_sent: zero(),
             keys_received: zero(),
             moves_given_up: zero(),
+            copies_missing: zero(),
             freeze_micros_max: zero(),
             commands_per_second: zero(),
             used_bytes: zero(),

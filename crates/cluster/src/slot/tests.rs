@@ -93,7 +93,29 @@ fn a_half_copy_is_dropped_when_the_source_dies_and_the_target_inherits_the_slot(
     assert_eq!(slot.state(), &SlotState::Owner);
 
     let mut sealed = Slot::new(Epoch(3), SlotState::Learner { attempt: attempt(1), sealed: true });
-    assert_eq!(step(&mut sealed, config(4, true, Some(2))), [Effect::DropData, Effect::Wake]);
+    assert_eq!(step(&mut sealed, config(4, true, None)), [Effect::DropData, Effect::Wake]);
+}
+
+#[test]
+fn an_owner_without_the_copy_of_its_attempt_is_never_silent() {
+    let mut nothing = Slot::new(Epoch(3), SlotState::None);
+    assert_eq!(
+        step(&mut nothing, config(4, true, Some(1))),
+        [Effect::CopyMissing, Effect::Wake],
+        "what the source held is lost"
+    );
+    assert_eq!(nothing.state(), &SlotState::Owner);
+
+    for (of, sealed) in [(2, true), (1, false)] {
+        let state = SlotState::Learner { attempt: attempt(of), sealed };
+        assert_eq!(
+            step(&mut Slot::new(Epoch(3), state), config(4, true, Some(1))),
+            [Effect::DropData, Effect::CopyMissing, Effect::Wake]
+        );
+    }
+
+    let mut won_before = owner();
+    assert_eq!(step(&mut won_before, config(4, true, Some(1))), [Effect::Wake]);
 }
 
 #[test]
