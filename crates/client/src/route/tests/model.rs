@@ -120,19 +120,17 @@ impl Model {
         let Some(request) = self.wires[node].pop_front() else { return };
         let slot = request.slot().expect("the model has slots only");
         let owner = self.owners[slot.index()];
-        let reply = if self.below(40) == 0 {
-            error("TRYAGAIN not now")
-        } else if owner == node {
-            self.execute(&request);
-            ok()
-        } else {
+        let moved = |address| error(&format!("MOVED {} {address}", slot.get()));
+        let reply = match self.below(40) {
+            0 => error("TRYAGAIN not now"),
+            1 => moved(GONE),
+            _ if owner == node => {
+                self.execute(&request);
+                ok()
+            }
             // A node that is behind may name another one.
-            let named = match self.below(8) {
-                0 => ADDRESSES[self.below(3)],
-                1 => GONE,
-                _ => ADDRESSES[owner],
-            };
-            error(&format!("MOVED {} {named}", slot.get()))
+            _ if self.below(4) == 0 => moved(ADDRESSES[self.below(3)]),
+            _ => moved(ADDRESSES[owner]),
         };
         self.router.answer(self.nodes[node], request, reply);
     }
