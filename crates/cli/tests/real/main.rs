@@ -8,6 +8,7 @@ mod support;
 mod admin;
 mod announce;
 mod any_node;
+mod chaos;
 mod client_library;
 mod cluster_clients;
 mod connections;

@@ -87,6 +87,23 @@ impl Cluster {
         self.nodes.insert(port, process);
     }
 
+    /// Starts a DataNode that reaches the NameNode by another address, and returns its process id.
+    pub(crate) fn start_node_by(
+        &mut self,
+        port: u16,
+        namenode: &str,
+        variables: &[(&str, &str)],
+    ) -> u32 {
+        let listen = address(port);
+        let all = ["datanode", "--listen", &listen, "--namenode", namenode];
+        let name = format!("datanode-{port}");
+        let mut process = Process::start(self.directory.path(), &name, &all, variables);
+        wait_open(&mut process, port);
+        let pid = process.pid();
+        self.nodes.insert(port, process);
+        pid
+    }
+
     /// Starts a DataNode with more arguments, and leaves it to the caller.
     pub(crate) fn start_process(&self, port: u16, arguments: &[&str]) -> Process {
         let (listen, namenode) = (address(port), self.namenode_address());
@@ -271,6 +288,14 @@ fn start_namenode(
 pub(crate) fn wait_open(process: &mut Process, port: u16) {
     wait::until(&format!("port {port} is open"), OPEN_TIMEOUT, || {
         assert!(process.is_running(), "the process of {port} has ended: {}", process.log());
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+}
+
+/// Waits until somebody accepts connections on `port`.
+#[track_caller]
+pub(crate) fn wait_for_port(port: u16) {
+    wait::until(&format!("port {port} is open"), OPEN_TIMEOUT, || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
 }

@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 pub(crate) mod load;
 pub(crate) mod ports;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod resp;
 pub(crate) mod tools;
 pub(crate) mod wait;

@@ -1,0 +1,216 @@
+//! A fault strikes at a certain message of a move: the move ends or begins anew, and nothing that was acknowledged is
+//! lost but with the node that held it.
+//!
+//! A node drains while others take its slots; it and one of them stand behind proxies that know the messages. Here each
+//! message and each fault has one story; `scripts/chaos` tells all of them.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::Load;
+use crate::support::cluster::{Cluster, address, assert_holds, fill};
+use crate::support::load::Disturbance;
+use crate::support::proxy::{Proxy, Then, Way};
+
+/// A node that stands still for so long is not declared dead: it has 900 ms to be heard again, and three probes then.
+const PAUSE: Duration = Duration::from_millis(600);
+/// So many frames of a name pass before the fault strikes: some batches have moved by then.
+const PASSES: u32 = 3;
+const KEYS: usize = 3000;
+
+/// A message of a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// NameNode to source.
+    Move,
+    /// Source to target.
+    Learn,
+    Data,
+    Fin,
+    /// Target to source.
+    Ready,
+    /// Source to NameNode.
+    Commit,
+    /// NameNode to source: who owns the slots now.
+    Told,
+    /// NameNode to target: the same.
+    TargetTold,
+}
+
+const MESSAGES: [At; 8] =
+    [At::Move, At::Learn, At::Data, At::Fin, At::Ready, At::Commit, At::Told, At::TargetTold];
+
+/// What happens then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    KillSource,
+    KillTarget,
+    /// And it starts again on what it has written.
+    KillNameNode,
+    PauseSource,
+    PauseTarget,
+    PauseNameNode,
+    /// The connection breaks, and the message is lost.
+    Cut,
+    /// The connection breaks behind the message.
+    CutBehind,
+}
+
+const FAULTS: [Fault; 8] = [
+    Fault::KillSource,
+    Fault::KillTarget,
+    Fault::KillNameNode,
+    Fault::PauseSource,
+    Fault::PauseTarget,
+    Fault::PauseNameNode,
+    Fault::Cut,
+    Fault::CutBehind,
+];
+
+/// A node whose links to the NameNode and from other nodes go through proxies.
+struct Proxied {
+    port: u16,
+    pid: u32,
+    control: Proxy,
+    peer: Proxy,
+}
+
+impl Proxied {
+    fn start(cluster: &mut Cluster) -> Self {
+        let port = cluster.next_port();
+        let (control, peer) = (Proxy::start(cluster.namenode_port()), Proxy::start(port + 200));
+        let announced = peer.address();
+        let variables = [("ANNULET_DATANODE__PEER_ANNOUNCE", announced.as_str())];
+        let pid = cluster.start_node_by(port, &control.address(), &variables);
+        Self { port, pid, control, peer }
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(pid, signal).expect("a signal to a child");
+}
+
+/// Lets a process stand still for a while.
+fn pause(pid: u32) {
+    signal(pid, Signal::STOP);
+    std::thread::sleep(PAUSE);
+    signal(pid, Signal::CONT);
+}
+
+fn story(at: At, fault: Fault) {
+    eprintln!("--- {fault:?} at {at:?}");
+    let mut cluster = Cluster::start(1);
+    let bystander = cluster.ports()[0];
+    let (source, target) = (Proxied::start(&mut cluster), Proxied::start(&mut cluster));
+    cluster.settle();
+    fill(bystander, "k", KEYS);
+    let load = Load::start(&[bystander], Disturbance::Crash);
+
+    let (proxy, frame) = match at {
+        At::Move => (&source.control, ("MOVE", Way::Out, 0)),
+        At::Learn => (&target.peer, ("LEARN", Way::In, PASSES)),
+        At::Data => (&target.peer, ("DATA", Way::In, PASSES)),
+        At::Fin => (&target.peer, ("FIN", Way::In, PASSES)),
+        At::Ready => (&target.peer, ("READY", Way::Out, PASSES)),
+        At::Commit => (&source.control, ("COMMIT", Way::In, PASSES)),
+        At::Told => (&source.control, ("CONFIG", Way::Out, PASSES)),
+        At::TargetTold => (&target.control, ("CONFIG", Way::Out, PASSES)),
+    };
+    let then = match fault {
+        Fault::Cut => Then::Cut,
+        Fault::CutBehind => Then::ForwardAndCut,
+        _ => Then::Forward,
+    };
+    let (from, to, namenode) = (source.pid, target.pid, cluster.namenode().pid());
+    proxy.set_trap(frame, then, move || match fault {
+        Fault::KillSource => signal(from, Signal::KILL),
+        Fault::KillTarget => signal(to, Signal::KILL),
+        Fault::KillNameNode => signal(namenode, Signal::KILL),
+        Fault::PauseSource => pause(from),
+        Fault::PauseTarget => pause(to),
+        Fault::PauseNameNode => pause(namenode),
+        Fault::Cut | Fault::CutBehind => {}
+    });
+    let mut drain = cluster.start_verb(&["drain", &address(source.port)]);
+    proxy.wait_until_fired();
+
+    let killed = match fault {
+        Fault::KillSource => Some(source.port),
+        Fault::KillTarget => Some(target.port),
+        _ => None,
+    };
+    if fault == Fault::KillNameNode {
+        cluster.restart_namenode();
+    }
+    let ended = drain.wait_for_exit(Duration::from_secs(60));
+    assert_eq!(ended.success(), fault != Fault::KillSource, "{}{}", drain.output(), drain.log());
+    let mut leaver = cluster.take_node(source.port);
+    if killed == Some(target.port) {
+        drop(cluster.take_node(target.port));
+    }
+    if fault != Fault::KillSource {
+        leaver.wait_for_exit(Duration::from_secs(20));
+    }
+    cluster.settle();
+    cluster.assert_fair();
+    load.wait_for_more(1000);
+    let report = load.finish();
+    report.assert_no_lies();
+    if killed.is_none() {
+        assert_eq!(report.vanished(), 0, "nobody died, and yet: {report:?}");
+        assert_holds(bystander, "k", KEYS);
+    }
+    eprintln!("    slowest {:?}, {:?}", report.slowest, report.faults);
+}
+
+#[test]
+fn a_source_that_stands_still_when_it_is_told_to_move_slots_loses_nothing() {
+    story(At::Move, Fault::PauseSource);
+}
+
+#[test]
+fn a_connection_that_breaks_when_the_target_begins_to_learn_loses_nothing() {
+    story(At::Learn, Fault::CutBehind);
+}
+
+#[test]
+fn a_target_that_dies_in_the_middle_of_a_copy_takes_only_with_it_what_was_its_own() {
+    story(At::Data, Fault::KillTarget);
+}
+
+#[test]
+fn a_target_that_stands_still_with_frozen_slots_loses_nothing() {
+    story(At::Fin, Fault::PauseTarget);
+}
+
+#[test]
+fn a_target_whose_ready_is_lost_loses_nothing() {
+    story(At::Ready, Fault::Cut);
+}
+
+#[test]
+fn a_namenode_that_dies_when_it_is_asked_to_commit_loses_nothing() {
+    story(At::Commit, Fault::KillNameNode);
+}
+
+#[test]
+fn a_source_that_dies_when_it_is_told_of_the_commit_takes_only_with_it_what_was_still_its_own() {
+    story(At::Told, Fault::KillSource);
+}
+
+#[test]
+fn a_namenode_that_stands_still_between_source_and_target_loses_nothing() {
+    story(At::TargetTold, Fault::PauseNameNode);
+}
+
+#[test]
+#[ignore = "it takes a quarter of an hour: scripts/chaos"]
+fn every_fault_at_every_message_of_a_move_loses_nothing_but_what_a_dead_node_held() {
+    for at in MESSAGES {
+        for fault in FAULTS {
+            story(at, fault);
+        }
+    }
+}
