@@ -82,6 +82,8 @@ pub(crate) fn run_keys(
     let mut guard = node.keyspace().lock(slot);
     match guard.companion().access(command.write) {
         Access::Run => {
+            #[cfg(annulet_sim)]
+            crate::audit::ran(node, slot, guard.companion(), command.write, args);
             Ran::Done(finish(command, Context::single(now, db, guard.entries()), args, reply))
         }
         Access::Wait => Ran::Wait,
@@ -111,6 +113,10 @@ fn run_on_many(
     }
     if wait {
         return Ran::Wait;
+    }
+    #[cfg(annulet_sim)]
+    for (&slot, guard) in slots.iter().zip(&guards) {
+        crate::audit::ran(node, slot, guard.companion(), command.write, args);
     }
     let entries = guards.iter_mut().map(|guard| guard.entries());
     Ran::Done(finish(command, Context::new(now, db, entries), args, reply))
@@ -146,6 +152,8 @@ pub(crate) fn run_slot(
     let mut guard = node.keyspace().lock(slot);
     let access = guard.companion().access(spec.is_write());
     if access == Access::Run {
+        #[cfg(annulet_sim)]
+        crate::audit::ran(node, slot, guard.companion(), spec.is_write(), args);
         run(&mut SlotContext { now, db, random, entries: guard.entries() }, args, gather);
     }
     access

@@ -10,6 +10,8 @@
 //! | `drain` | leaving, by telnet and by signal |
 //! | `housekeeping` | expiry and measurements |
 
+#[cfg(annulet_sim)]
+pub mod audit;
 mod clients;
 mod config;
 mod control;

@@ -118,6 +118,11 @@ impl DataNode {
         Ok(Self { node, opened: opened_seen, ended: ended_seen })
     }
 
+    #[cfg(annulet_sim)]
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
     /// Waits until the client ports are open.
     ///
     /// # Errors

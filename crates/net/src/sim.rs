@@ -22,6 +22,7 @@ const DISK_MICROS_MAX: u64 = 3000;
 #[derive(Debug, Clone)]
 struct Host {
     number: u32,
+    boot: u32,
     random: Random,
     skew_ms: i64,
 }
@@ -73,7 +74,7 @@ pub fn begin(seed: u64) {
 /// Says which host the current runtime is. `number` is its own in the run, and `boot` counts its starts.
 pub fn boot(seed: u64, number: u32, boot: u32, skew_ms: i64) {
     let stream = (u64::from(number) << 32) | u64::from(boot);
-    let host = Host { number, random: Random::new(seed, stream), skew_ms };
+    let host = Host { number, boot, random: Random::new(seed, stream), skew_ms };
     HOSTS.with_borrow_mut(|hosts| {
         hosts.retain(|_, other| other.number != number);
         hosts.insert(Handle::current().id(), host);
@@ -92,6 +93,11 @@ pub fn set_skew_ms(number: u32, skew_ms: i64) {
 /// The number of the running host; 0 when none runs.
 pub fn host() -> u32 {
     with_host(|host| host.number).unwrap_or(0)
+}
+
+/// Which start of the running host's software this is; 0 when none runs.
+pub fn boot_number() -> u32 {
+    with_host(|host| host.boot).unwrap_or(0)
 }
 
 /// Virtual time since the run began, as the running host counts it.

@@ -27,6 +27,10 @@ const OPEN_TIMEOUT: Duration = Duration::from_millis(1000);
 const RETIRE_GRACE: Duration = Duration::from_millis(300);
 /// How often a link looks for requests whose time is over.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
+/// A node that owes an answer and has sent nothing for so long is asked whether it is there,
+const PROBE_AFTER_MS: u64 = 500;
+/// and after so long the connection is given up: a link can die without either side being told.
+const SILENCE_MS: u64 = 2000;
 /// How much longer than the owner may take the sender waits for its answer.
 const ANSWER_GRACE_MS: u64 = 250;
 /// Unsent bytes of one link; it takes no more requests beyond it.
@@ -77,7 +81,18 @@ struct State {
     pending: Pending<Asked>,
     /// How many requests had been asked when bytes were last given to the socket.
     given: u64,
+    /// When something was heard last, or when there was nothing to wait for, in boot milliseconds.
+    heard_ms: u64,
+    /// It has been asked whether it is there, and has not answered.
+    probed: bool,
     broken: Option<String>,
+}
+
+impl State {
+    fn heard(&mut self, now_ms: u64) {
+        self.heard_ms = now_ms;
+        self.probed = false;
+    }
 }
 
 /// The links of one worker.
@@ -158,7 +173,11 @@ impl Link {
         if state.output.len() >= OUTPUT_BYTES_MAX || state.pending.is_full() {
             return Err(format!("{} takes nothing any more", self.to.id));
         }
-        let patience_ms = deadline.saturating_sub(clock::boot_millis()) + ANSWER_GRACE_MS;
+        let now_ms = clock::boot_millis();
+        if state.pending.is_empty() {
+            state.heard(now_ms);
+        }
+        let patience_ms = deadline.saturating_sub(now_ms) + ANSWER_GRACE_MS;
         let deadline = deadline + ANSWER_GRACE_MS;
         let id = state.pending.add(Asked { asker, token, deadline, patience_ms });
         encode(id, &mut state.output);
@@ -172,6 +191,7 @@ impl Link {
         let mut socket = opened.map_err(|_| format!("no answer within {OPEN_TIMEOUT:?}"))??;
         let mut parser = RequestParser::new(LIMITS);
         let mut missing = 0;
+        let mut reads = 0;
         // Both stay for as long as the link does: to make them anew for every turn costs more than the turn.
         let mut retired = pin!(self.retired(node));
         let mut sweep = pin!(tokio::time::sleep(SWEEP_INTERVAL));
@@ -193,6 +213,8 @@ impl Link {
                 }
                 () = &mut sweep, if !self.state.borrow().pending.is_empty() => {
                     self.sweep();
+                    let heard = socket.traffic.reads != std::mem::replace(&mut reads, socket.traffic.reads);
+                    self.check_silence(&mut socket, heard)?;
                     sweep.set(tokio::time::sleep(SWEEP_INTERVAL));
                 }
                 () = &mut retired => return Ok(()),
@@ -258,6 +280,7 @@ impl Link {
                 self.answer(id, Answer::Results(table, replies));
                 Some(Taken::Whole { behind: bytes })
             }
+            b"ALIVE" => Some(Taken::Whole { behind: 0 }),
             b"GATHERED" => {
                 let gathered = Gathered::decode(args)?;
                 self.answer(gathered.id, Answer::Gathered(gathered));
@@ -293,6 +316,23 @@ impl Link {
                 asked.asker.answered(asked.token, Answer::Unknown(&reason));
             }
         }
+    }
+
+    /// Asks a node that has been silent whether it is there. What it owes may well wait for a slot, but this does not.
+    fn check_silence(&self, socket: &mut Socket, heard: bool) -> Result<(), String> {
+        let (mut state, now_ms) = (self.state.borrow_mut(), clock::boot_millis());
+        if heard {
+            state.heard(now_ms);
+        }
+        let silent_ms = now_ms.saturating_sub(state.heard_ms);
+        if silent_ms >= SILENCE_MS {
+            return Err(format!("it has been silent for {silent_ms} ms"));
+        }
+        if silent_ms >= PROBE_AFTER_MS && !state.probed {
+            state.probed = true;
+            write_request(&mut socket.output, [b"PROBE".as_slice()]);
+        }
+        Ok(())
     }
 
     /// Ends the link: nobody knows about what the socket was given, the rest certainly did not run.

@@ -1,0 +1,74 @@
+//! The invariants, checked while the run goes on and when it is over.
+
+mod append;
+mod count;
+mod ownership;
+mod register;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use annulet_datanode::audit::{self, Ran};
+use annulet_ring::{Epoch, Slot};
+
+use crate::world::World;
+
+pub(crate) use append::check as check_appends;
+pub(crate) use count::check as check_counters;
+pub(crate) use register::check as check_registers;
+
+/// Violations that a report has room for; a broken run breaks everything.
+const VIOLATIONS_MAX: usize = 20;
+
+/// What the checkers remember.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    /// Where each unique word was written.
+    pub(crate) written: BTreeMap<String, Vec<Written>>,
+    /// The epochs under which each counter was counted up, once for each time.
+    pub(crate) counted: BTreeMap<String, Vec<Epoch>>,
+    ownership: ownership::Ownership,
+    pub(crate) violations: Vec<String>,
+}
+
+/// A write that ran.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) at: Duration,
+    pub(crate) process: (u32, u32),
+    pub(crate) slot: Slot,
+    pub(crate) epoch: Epoch,
+}
+
+impl Checks {
+    /// Looks at everything that has happened in one step of the simulation.
+    pub(crate) fn step(&mut self, world: &World, now: Duration) {
+        for ran in audit::take_ran() {
+            self.ownership.ran(&ran, &mut self.violations);
+            self.note(&ran);
+        }
+        self.ownership.look(world, now, &mut self.violations);
+        self.violations.truncate(VIOLATIONS_MAX);
+    }
+
+    fn note(&mut self, ran: &Ran) {
+        let [command, key, word] = &ran.args;
+        if command == b"INCR" {
+            let key = String::from_utf8_lossy(key).into_owned();
+            self.counted.entry(key).or_default().push(ran.epoch);
+        }
+        if ran.write && !word.is_empty() {
+            let Ran { at, process, slot, epoch, .. } = *ran;
+            let written = Written { at, process, slot, epoch };
+            let word = String::from_utf8_lossy(word).into_owned();
+            self.written.entry(word).or_default().push(written);
+        }
+    }
+
+    /// A finding, unless there are enough.
+    pub(crate) fn violated(&mut self, what: String) {
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations.push(what);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line, and what it prints.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use annulet_sim::{fault_names, run, trace};
+use clap::Parser;
+
+/// Runs whole clusters in one thread, on virtual time and a network that fails.
+#[derive(Debug, Parser)]
+struct Args {
+    /// So many seeds, beginning with --first.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// One seed, with its trace.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Kinds of faults, separated by commas; none with --faults "".
+    #[arg(long, value_delimiter = ',', default_values_t = fault_names())]
+    faults: Vec<String>,
+    /// What the trace shows, as RUST_LOG says it.
+    #[arg(long, default_value = "info")]
+    trace: String,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let args = Args::parse();
+    let (first, seeds) = match args.seed {
+        Some(seed) => {
+            trace::start(&args.trace);
+            (seed, 1)
+        }
+        None => (args.first, args.seeds),
+    };
+    let started = Instant::now();
+    let faults: Vec<String> = args.faults.iter().filter(|name| !name.is_empty()).cloned().collect();
+    let mut fired = BTreeMap::new();
+    let (mut failed, mut flips, mut requests) = (0, 0, 0);
+    for seed in first..first + seeds {
+        let report = match run(seed, &faults) {
+            Ok(report) => report,
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::from(2);
+            }
+        };
+        for (fault, count) in &report.faults {
+            *fired.entry(fault.clone()).or_insert(0) += count;
+        }
+        flips += report.flips;
+        requests += report.requests;
+        if args.seed.is_some() || !report.violations.is_empty() {
+            println!(
+                "seed {seed}: {} requests, {} acknowledged, {} flips, {} resets, {:.1} s of virtual time",
+                report.requests,
+                report.acknowledged,
+                report.flips,
+                report.resets,
+                report.elapsed.as_secs_f64()
+            );
+        }
+        for violation in &report.violations {
+            println!("seed {seed}: {violation}");
+        }
+        failed += u64::from(!report.violations.is_empty());
+    }
+    for (fault, count) in &fired {
+        println!("{count:>8} {fault}");
+    }
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    println!(
+        "{seeds} seeds, {failed} with violations; {:.0} seeds a minute; {requests} requests, {flips} flips",
+        seeds as f64 / minutes
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,121 @@
+//! The NameNode's store: it survives crashes, can fail, can be set back; and it remembers what was ever decided.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use annulet_cluster::naming::{Decision, SlotRecord, Stored};
+use annulet_namenode::{MetaStore, StoreError};
+use annulet_net::sim;
+use annulet_ring::{Epoch, NodeRef, Slot};
+
+/// A handle to the one disk of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk(Arc<Mutex<Content>>);
+
+/// What is on the disk, and what was ever on it.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    /// What the NameNode would read.
+    pub(crate) stored: Option<Stored>,
+    /// Writes fail.
+    pub(crate) full: bool,
+    /// Every decision about every slot that was ever durable, also if the disk was set back since.
+    pub(crate) decided: BTreeMap<Slot, BTreeMap<Epoch, Decided>>,
+    /// Decisions that gave a slot to a node that had not learned it.
+    pub(crate) resets: Vec<Reset>,
+    /// Slots that changed hands by a commit.
+    pub(crate) flips: u64,
+    /// What must not have been decided.
+    pub(crate) violations: Vec<String>,
+}
+
+/// One decision about a slot.
+#[derive(Debug, Clone)]
+pub(crate) struct Decided {
+    pub(crate) owner: Option<NodeRef>,
+    /// Rises when the slot begins anew, empty. What was written in one life cannot be expected in another.
+    pub(crate) life: u32,
+}
+
+/// A slot began anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Reset {
+    pub(crate) slot: Slot,
+    pub(crate) at: Duration,
+    /// Who had it.
+    pub(crate) from: Option<NodeRef>,
+}
+
+impl Disk {
+    /// The content, for as long as nothing else runs.
+    pub(crate) fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Content {
+    /// The life in which something happened under an epoch of a slot.
+    pub(crate) fn life(&self, slot: Slot, epoch: Epoch) -> Option<u32> {
+        self.decided.get(&slot)?.get(&epoch).map(|decided| decided.life)
+    }
+
+    /// The present record of a slot, and its life.
+    pub(crate) fn present(&self, slot: Slot) -> Option<(&SlotRecord, u32)> {
+        let record = self.stored.as_ref()?.slots.get(slot.index())?;
+        Some((record, self.life(slot, record.epoch).unwrap_or(0)))
+    }
+
+    /// Keeps what is decided about one slot, before it replaces `before` in the store.
+    fn note(&mut self, slot: Slot, before: &SlotRecord, after: &SlotRecord) {
+        let life_before = self.life(slot, before.epoch).unwrap_or(0);
+        let history = self.decided.entry(slot).or_default();
+        if let Some((&highest, _)) = history.last_key_value()
+            && after.epoch <= highest
+        {
+            self.violations.push(format!(
+                "I3: slot {slot} is decided about at epoch {} though {highest} was issued before",
+                after.epoch
+            ));
+        }
+        let life_max = history.values().map(|decided| decided.life).max().unwrap_or(0);
+        let stays = before.owner == after.owner;
+        let committed = after.attempt.is_some() && after.attempt != before.attempt;
+        let life = if stays || committed { life_before } else { life_max + 1 };
+        if committed {
+            self.flips += 1;
+        } else if !stays && before.owner.is_some() {
+            let from = before.owner.clone();
+            self.resets.push(Reset { slot, at: sim::elapsed(), from });
+        }
+        history.insert(after.epoch, Decided { owner: after.owner.clone(), life });
+    }
+}
+
+impl MetaStore for Disk {
+    fn load(&mut self) -> Result<Option<Stored>, StoreError> {
+        Ok(self.content().stored.clone())
+    }
+
+    fn apply(&mut self, decisions: &[Decision]) -> Result<(), StoreError> {
+        let mut content = self.content();
+        if content.full {
+            let reason = "no space left on device".to_owned();
+            return Err(StoreError::Unavailable { path: PathBuf::from("namenode.redb"), reason });
+        }
+        let before = content.stored.clone().unwrap_or_default();
+        let mut stored = before.clone();
+        for decision in decisions {
+            if let Decision::Slots { slots, record, .. } = decision {
+                for slot in slots.iter() {
+                    let before = stored.slots[slot.index()].clone();
+                    content.note(slot, &before, record);
+                }
+            }
+            stored.apply(decision)?;
+        }
+        content.stored = Some(stored);
+        Ok(())
+    }
+}

@@ -1,0 +1,381 @@
+//! One seed, from the first registration to the last check.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{self, AssertUnwindSafe};
+use std::rc::Rc;
+use std::time::Duration;
+
+use annulet_cluster::slot::SlotState;
+use annulet_net::sim;
+use annulet_ring::{NodeRef, Slot};
+use turmoil::{Builder, Sim};
+
+use crate::check::{self, Checks};
+use crate::faults::{Faults, Kind};
+use crate::plan::{Change, Plan};
+use crate::wire::{Answer, Wire};
+use crate::workload::{self, APPEND_KEYS, COUNTERS, append_key, counter_key};
+use crate::world::{self, LEFT, NAMENODE, NAMENODE_HOST, Process, World, node_host, node_name};
+
+/// The network and all hosts go on by so much at a time.
+const TICK: Duration = Duration::from_millis(1);
+/// Segments that one connection holds.
+const TCP_SEGMENTS_MAX: usize = 4096;
+/// Nothing takes longer than this.
+const RUN_MAX: Duration = Duration::from_secs(900);
+/// A healthy cluster has formed by then.
+const FORMATION_MAX: Duration = Duration::from_secs(20);
+/// Everything is mended: the cluster is settled by then (I25). The longest pause between two tries of a move is 60 s.
+const SETTLE_MAX: Duration = Duration::from_secs(90);
+/// Clients finish what they are at by then: no call takes longer than 10 s.
+const CLIENTS_END_MAX: Duration = Duration::from_secs(15);
+/// A process that has ended by itself is started again after this.
+const RESTART_PAUSE: Duration = Duration::from_millis(300);
+/// Number of the first client's host.
+const CLIENT_HOST_FIRST: u32 = 100;
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Its seed.
+    pub seed: u64,
+    /// What must not be, a line each.
+    pub violations: Vec<String>,
+    /// Requests of clients.
+    pub requests: usize,
+    /// Those of them that were acknowledged.
+    pub acknowledged: usize,
+    /// Slots that changed hands by a commit.
+    pub flips: u64,
+    /// Slots that began anew, empty.
+    pub resets: usize,
+    /// Faults that came about, by their kind.
+    pub faults: BTreeMap<String, u64>,
+    /// Virtual time.
+    pub elapsed: Duration,
+}
+
+/// Runs one seed to its end, with faults of the kinds that are named.
+///
+/// # Errors
+/// Says which kinds there are when one is not.
+pub fn run(seed: u64, kinds: &[String]) -> Result<Report, String> {
+    let kinds = kinds.iter().map(|name| {
+        let known = Kind::ALL.iter().find(|kind| kind.name() == name);
+        known.copied().ok_or_else(|| {
+            let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+            format!("{name:?} is no kind of fault; there are {}", names.join(", "))
+        })
+    });
+    let kinds: Vec<Kind> = kinds.collect::<Result<_, _>>()?;
+
+    sim::begin(seed);
+    let report = Rc::new(RefCell::new(Report { seed, ..Report::default() }));
+    let finished = Rc::clone(&report);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut run = Run::new(seed, &kinds);
+        run.whole();
+        *finished.borrow_mut() = run.report();
+    }));
+    if outcome.is_err() {
+        report.borrow_mut().violations.push("a task panicked; see above".to_owned());
+    }
+    Ok(report.take())
+}
+
+/// The names of all kinds of faults.
+pub fn fault_names() -> Vec<String> {
+    Kind::ALL.iter().map(|kind| kind.name().to_owned()).collect()
+}
+
+struct Run<'a> {
+    sim: Sim<'a>,
+    world: Rc<World>,
+    plan: Plan,
+    checks: Checks,
+    faults: Faults,
+    /// DataNodes that have been started.
+    nodes: Vec<usize>,
+    /// Those that are to leave, and have not been seen to.
+    leaving: Vec<usize>,
+    /// Hosts whose software has ended by itself, and when it is to start again.
+    restarts: Vec<(Duration, String)>,
+    clients: u32,
+}
+
+impl Run<'_> {
+    fn new(seed: u64, kinds: &[Kind]) -> Self {
+        let plan = Plan::new(seed, kinds);
+        tracing::info!(seed, ?plan, "the run");
+        let sim = Builder::new()
+            .rng_seed(seed)
+            .tick_duration(TICK)
+            .simulation_duration(RUN_MAX)
+            .max_message_latency(plan.latency_max)
+            .tcp_capacity(TCP_SEGMENTS_MAX)
+            .enable_random_order()
+            .build();
+        let world = World::new(seed, plan.founders);
+        let faults = Faults::new(seed, plan.faults.clone(), plan.latency_max);
+        Self {
+            sim,
+            world,
+            plan,
+            checks: Checks::default(),
+            faults,
+            nodes: Vec::new(),
+            leaving: Vec::new(),
+            restarts: Vec::new(),
+            clients: 0,
+        }
+    }
+
+    fn whole(&mut self) {
+        let world = Rc::clone(&self.world);
+        self.sim.host("n", move || world::namenode(Rc::clone(&world)));
+        for index in 0..self.plan.founders {
+            self.start_node(index);
+        }
+        if !self.until(FORMATION_MAX, "the cluster has formed", Self::is_formed) {
+            return;
+        }
+        self.client(|world, host| workload::by_library(world, host));
+        self.client(|world, host| workload::by_library(world, host));
+        self.client(|world, host| workload::by_pipeline(world, host));
+        for _ in 0..3 {
+            self.client(|world, host| workload::by_wire(world, host));
+        }
+        self.work();
+        self.until(SETTLE_MAX, "I25: the cluster is settled", Self::is_settled);
+        self.world.stop.set(true);
+        self.until(CLIENTS_END_MAX, "I25: clients have an end of every call", |run| {
+            run.clients_done()
+        });
+        let values = self.read();
+        check::check_appends(&mut self.checks, &self.world, &values);
+        check::check_counters(&mut self.checks, &self.world, &values);
+        check::check_registers(&mut self.checks, &self.world);
+    }
+
+    fn start_node(&mut self, index: usize) {
+        let world = Rc::clone(&self.world);
+        self.sim.host(node_name(index), move || world::datanode(Rc::clone(&world), index));
+        self.nodes.push(index);
+    }
+
+    fn client<F>(&mut self, work: impl FnOnce(Rc<World>, u32) -> F)
+    where
+        F: Future<Output = turmoil::Result> + 'static,
+    {
+        let host = CLIENT_HOST_FIRST + self.clients;
+        self.clients += 1;
+        self.sim.client(format!("client{host}"), work(Rc::clone(&self.world), host));
+    }
+
+    fn clients_done(&mut self) -> bool {
+        (0..self.clients).all(|client| {
+            !self.sim.is_host_running(format!("client{}", CLIENT_HOST_FIRST + client))
+        })
+    }
+
+    /// One step of the simulation, and a look at it.
+    fn step(&mut self) -> bool {
+        let stepped = self.sim.step();
+        if let Err(error) = &stepped {
+            self.checks.violated(format!("the simulation ended: {error}"));
+        }
+        let now = self.sim.elapsed();
+        self.checks.step(&self.world, now);
+        self.supervise();
+        stepped.is_ok()
+    }
+
+    /// A process that has ended by itself leaves nothing behind; all but nodes that have left are started again.
+    fn supervise(&mut self) {
+        let now = self.sim.elapsed();
+        let mut ended = Vec::new();
+        for (&host, process) in self.world.processes.borrow_mut().iter_mut() {
+            if let Some(reason) = process.ended.take() {
+                ended.push((host, reason));
+                *process = Process { boot: process.boot, ..Process::default() };
+            }
+        }
+        for (host, reason) in ended {
+            let node = self.nodes.iter().copied().find(|&index| node_host(index) == host);
+            let name = node.map_or_else(|| "n".to_owned(), node_name);
+            self.sim.crash(name.as_str());
+            let left = node.is_some() && reason.contains(LEFT);
+            if left {
+                self.leaving.retain(|index| Some(*index) != node);
+            } else {
+                self.restarts.push((now + RESTART_PAUSE, name));
+            }
+        }
+        for (_, name) in self.restarts.extract_if(.., |(at, _)| *at <= now) {
+            self.sim.bounce(name.as_str());
+        }
+    }
+
+    /// Goes on until `what` is so; a violation if it is not so in time.
+    fn until(&mut self, limit: Duration, what: &str, is_so: impl Fn(&mut Self) -> bool) -> bool {
+        let started = self.sim.elapsed();
+        while !is_so(self) {
+            if self.sim.elapsed() - started > limit {
+                self.checks.violated(format!("not so within {limit:?}: {what}"));
+                return false;
+            }
+            if !self.step() {
+                return false;
+            }
+        }
+        tracing::info!("{what}");
+        true
+    }
+
+    /// Clients work, nodes come and go, things break.
+    fn work(&mut self) {
+        let started = self.sim.elapsed();
+        let mut changes = self.plan.changes.clone();
+        changes.sort_by_key(|(at, _)| *at);
+        let mut changes = changes.into_iter().peekable();
+        while self.sim.elapsed() - started < self.plan.work {
+            while let Some((_, change)) =
+                changes.next_if(|(at, _)| *at <= self.sim.elapsed() - started)
+            {
+                self.change(change);
+            }
+            let since = self.sim.elapsed() - started;
+            self.faults.act(&mut self.sim, &self.world, &self.nodes, since);
+            if !self.step() {
+                break;
+            }
+        }
+        self.faults.end(&mut self.sim, &self.world);
+        tracing::info!("everything is mended");
+    }
+
+    fn change(&mut self, change: Change) {
+        tracing::info!(?change, "a change of the cluster");
+        match change {
+            Change::Join(index) => self.start_node(index),
+            Change::Drain(index) => {
+                self.leaving.push(index);
+                self.client(move |world, host| drain(world, host, index));
+            }
+        }
+    }
+
+    fn is_formed(&mut self) -> bool {
+        let processes = self.world.processes.borrow();
+        self.nodes
+            .iter()
+            .all(|&index| processes.get(&node_host(index)).is_some_and(|process| process.ready))
+    }
+
+    /// Every slot is where the ring wants it, its owner knows, and nobody else has anything of it.
+    fn is_settled(&mut self) -> bool {
+        let processes = self.world.processes.borrow();
+        if !processes.get(&NAMENODE_HOST).is_some_and(|process| process.ready) {
+            return false;
+        }
+        let content = self.world.disk.content();
+        let Some(stored) = &content.stored else { return false };
+        let running = processes.values().filter_map(|process| process.audit.as_ref()?.me());
+        let running: BTreeSet<NodeRef> = running.collect();
+        let members: BTreeSet<NodeRef> =
+            stored.members.values().map(|member| member.info.node.clone()).collect();
+        // A node that was to leave and crashed comes back as another one, which was not told to.
+        let leaving = self.leaving.iter().any(|index| !self.faults.crashed.contains(index));
+        if members != running || leaving {
+            return false;
+        }
+        let in_place = Slot::all().all(|slot| {
+            let owner = stored.slots[slot.index()].owner.as_ref();
+            owner.is_some() && stored.ring.owner(slot) == owner.map(|owner| &owner.id)
+        });
+        in_place
+            && processes.values().filter_map(|process| process.audit.as_ref()).all(|audit| {
+                let Some(me) = audit.me() else { return true };
+                let mut fits = true;
+                audit.slots(|slot, role, entries| {
+                    let record = &stored.slots[slot.index()];
+                    fits &= match record.owner.as_ref() == Some(&me) {
+                        true => *role.state() == SlotState::Owner && role.epoch() == record.epoch,
+                        false => *role.state() == SlotState::None && entries == 0,
+                    };
+                });
+                fits
+            })
+    }
+
+    /// The final value of every key.
+    fn read(&mut self) -> BTreeMap<String, String> {
+        let values = Rc::new(RefCell::new(BTreeMap::new()));
+        let found = Rc::clone(&values);
+        let ready = |index: &&usize| {
+            let processes = self.world.processes.borrow();
+            processes.get(&node_host(**index)).is_some_and(|process| process.ready)
+        };
+        let node =
+            self.nodes.iter().find(ready).map_or_else(String::new, |&index| node_name(index));
+        self.client(move |world, host| async move {
+            world.boot_client(host);
+            let mut wire = Wire::connect(&format!("{node}:7001")).await?;
+            let keys = (0..APPEND_KEYS).map(append_key).chain((0..COUNTERS).map(counter_key));
+            for key in keys {
+                let value = match wire.call(&["GET", &key]).await? {
+                    Answer::Bulk(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                    Answer::Null => String::new(),
+                    other => return Err(format!("{key}: {other:?}").into()),
+                };
+                found.borrow_mut().insert(key, value);
+            }
+            Ok(())
+        });
+        self.until(CLIENTS_END_MAX, "all keys are read", Self::clients_done);
+        values.take()
+    }
+
+    fn report(&mut self) -> Report {
+        let history = self.world.history.borrow();
+        let mut content = self.world.disk.content();
+        let mut violations = std::mem::take(&mut self.checks.violations);
+        violations.append(&mut content.violations);
+        let done = |op: &&crate::history::Op| {
+            matches!(op.ended, Some((_, crate::history::Outcome::Done(_))))
+        };
+        Report {
+            seed: self.world.seed,
+            violations,
+            requests: history.ops.len(),
+            acknowledged: history.ops.iter().filter(done).count(),
+            flips: content.flips,
+            resets: content.resets.len(),
+            faults: self
+                .faults
+                .fired
+                .iter()
+                .map(|((kind, moment), count)| (format!("{} at {moment}", kind.name()), *count))
+                .collect(),
+            elapsed: self.sim.elapsed(),
+        }
+    }
+}
+
+/// Tells the NameNode to drain a node, until it has heard it.
+async fn drain(world: Rc<World>, host: u32, index: usize) -> turmoil::Result {
+    world.boot_client(host);
+    let id = format!("{}:7001", node_name(index));
+    while !world.stop.get() {
+        if let Ok(mut wire) = Wire::connect(NAMENODE).await {
+            let answer = wire.call(&["DRAIN", &id]).await;
+            tracing::info!(%id, ?answer, "drain");
+            if matches!(answer, Ok(Answer::Simple(_))) {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}

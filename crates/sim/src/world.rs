@@ -1,0 +1,142 @@
+//! The hosts of a run: what runs on them, and what the run knows of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::rc::Rc;
+
+use annulet_datanode::audit::Audit;
+use annulet_datanode::{Config, DataNode, Workers};
+use annulet_namenode::NameNode;
+use annulet_net::sim;
+
+use crate::disk::Disk;
+use crate::history::History;
+
+/// Host and port of the NameNode.
+pub(crate) const NAMENODE: &str = "n:7000";
+/// Number of its host.
+pub(crate) const NAMENODE_HOST: u32 = 1;
+/// Number of the first DataNode's host.
+const NODE_HOST_FIRST: u32 = 10;
+/// How the reason begins for which a DataNode ends that has left the cluster.
+pub(crate) const LEFT: &str = "has left: ";
+/// Workers of each DataNode; with one alone no connection would meet another worker's.
+const WORKERS: usize = 2;
+
+/// What all software of a run shares with the run itself.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) disk: Disk,
+    pub(crate) history: RefCell<History>,
+    pub(crate) processes: RefCell<BTreeMap<u32, Process>>,
+    /// Nodes of the cluster when it was new.
+    pub(crate) founders: usize,
+    /// Clients finish what they are at and end.
+    pub(crate) stop: Cell<bool>,
+}
+
+/// What runs on a host.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Process {
+    /// How often it was started.
+    pub(crate) boot: u32,
+    pub(crate) audit: Option<Audit>,
+    /// A DataNode's ports are open, or the NameNode has started.
+    pub(crate) ready: bool,
+    /// It has ended by itself, and why.
+    pub(crate) ended: Option<String>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, founders: usize) -> Rc<Self> {
+        Rc::new(Self {
+            seed,
+            disk: Disk::default(),
+            history: RefCell::default(),
+            processes: RefCell::default(),
+            founders,
+            stop: Cell::new(false),
+        })
+    }
+
+    /// A process starts on the host that calls this.
+    fn boot(&self, host: u32) {
+        let mut processes = self.processes.borrow_mut();
+        let process = processes.entry(host).or_default();
+        *process = Process { boot: process.boot + 1, ..Process::default() };
+        sim::boot(self.seed, host, process.boot, 0);
+        tracing::info!(host, boot = process.boot, "a process starts");
+    }
+
+    fn change(&self, host: u32, change: impl FnOnce(&mut Process)) {
+        if let Some(process) = self.processes.borrow_mut().get_mut(&host) {
+            change(process);
+        }
+    }
+
+    /// A client's host begins.
+    pub(crate) fn boot_client(&self, host: u32) {
+        sim::boot(self.seed, host, 1, 0);
+    }
+}
+
+/// Name of the host of DataNode `index`.
+pub(crate) fn node_name(index: usize) -> String {
+    char::from(b'a' + index as u8).to_string()
+}
+
+/// Number of the host of DataNode `index`.
+pub(crate) fn node_host(index: usize) -> u32 {
+    NODE_HOST_FIRST + index as u32
+}
+
+/// The software of the NameNode's host.
+pub(crate) async fn namenode(world: Rc<World>) -> turmoil::Result {
+    world.boot(NAMENODE_HOST);
+    let config = annulet_namenode::Config {
+        listen: "0.0.0.0:7000".to_owned(),
+        formation_nodes: world.founders,
+        ..annulet_namenode::Config::default()
+    };
+    let ended = match NameNode::start(config, Box::new(world.disk.clone())).await {
+        Ok(mut namenode) => {
+            world.change(NAMENODE_HOST, |process| process.ready = true);
+            format!("{:?}", namenode.ended().await)
+        }
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(%ended, "the NameNode has ended");
+    world.change(NAMENODE_HOST, |process| process.ended = Some(ended));
+    // A host whose software has returned is not simulated any more; the run ends it as a crash.
+    pending().await
+}
+
+/// The software of a DataNode's host.
+pub(crate) async fn datanode(world: Rc<World>, index: usize) -> turmoil::Result {
+    let host = node_host(index);
+    world.boot(host);
+    let ended = match serve(&world, index).await {
+        Ok(farewell) => farewell,
+        Err(error) => error.to_string(),
+    };
+    tracing::info!(%ended, "the DataNode has ended");
+    world.change(host, |process| process.ended = Some(ended));
+    pending().await
+}
+
+async fn serve(world: &World, index: usize) -> Result<String, annulet_datanode::StartError> {
+    let config = Config {
+        listen: "0.0.0.0:7001".to_owned(),
+        announce: Some(node_name(index)),
+        namenode: NAMENODE.to_owned(),
+        protected_mode: false,
+        ..Config::default()
+    };
+    let node = DataNode::start(config, Workers::start(WORKERS)?)?;
+    world.change(node_host(index), |process| process.audit = Some(node.audit()));
+    node.opened().await?;
+    world.change(node_host(index), |process| process.ready = true);
+    Ok(format!("{LEFT}{}", node.finished().await))
+}
