@@ -3,7 +3,7 @@
 mod harness;
 
 use annulet_ring::Slot;
-use annulet_store::{Db, Effect};
+use annulet_store::{CopyProgress, Db, Effect};
 use harness::Harness;
 
 fn check(server: &mut Harness, lines: &[(&str, &str)]) {
@@ -77,19 +77,30 @@ fn expire_judges_its_options_then_the_number_then_its_range() {
     );
 }
 
+/// What a learner of the slot is to be sent by now.
+fn copy(server: &Harness, slot: Slot) -> Vec<u8> {
+    let mut guard = server.keyspace.lock(slot);
+    let (mut entries, mut stream) = (guard.entries(), Vec::new());
+    if !entries.is_copying() {
+        entries.start_copy();
+    }
+    while entries.copy_chunk(usize::MAX, &mut stream) == Ok(CopyProgress::More) {}
+    stream
+}
+
 #[test]
 fn a_deadline_in_the_past_is_logged_as_a_removal() {
     let mut server = Harness::new();
     let slot = Slot::of_key(b"k");
     for line in ["EXPIRE k 0", "PEXPIREAT k -5", "SET k new EXAT 1"] {
         server.run("SET k v");
-        server.keyspace.lock(slot).entries().start_log();
+        copy(&server, slot);
         server.run(line);
-        let log = server.keyspace.lock(slot).entries().take_log();
+        let log = copy(&server, slot);
         let effects: Vec<_> =
             Effect::decode(&log).map(|effect| effect.expect("an effect")).collect();
         assert_eq!(effects, [Effect::Delete { db: Db::default(), key: b"k" }], "{line}");
-        server.keyspace.lock(slot).entries().stop_log();
+        server.keyspace.lock(slot).entries().stop_copy();
         assert_eq!(server.text("EXISTS k"), ":0\r\n");
     }
 }
@@ -210,9 +221,9 @@ fn a_move_is_logged_as_what_it_did_to_both_databases() {
     let mut server = Harness::new();
     let slot = Slot::of_key(b"k");
     server.run("SET k v");
-    server.keyspace.lock(slot).entries().start_log();
+    copy(&server, slot);
     server.run("MOVE k 5");
-    let log = server.keyspace.lock(slot).entries().take_log();
+    let log = copy(&server, slot);
     let effects: Vec<_> = Effect::decode(&log).map(|effect| effect.expect("an effect")).collect();
     let target = Db::new(5).expect("a database");
     let put = Effect::Put { db: target, key: b"k", value: b"v", expires_at: None };

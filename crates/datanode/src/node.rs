@@ -167,8 +167,8 @@ impl Node {
             guard.companion_mut().step(event, &mut effects);
             for effect in &effects {
                 match effect {
-                    Effect::StartLog => guard.entries().start_log(),
-                    Effect::StopLog => guard.entries().stop_log(),
+                    Effect::StartLog => guard.entries().start_copy(),
+                    Effect::StopLog => guard.entries().stop_copy(),
                     Effect::DropData => detached = Some(guard.entries().detach()),
                     Effect::CopyMissing | Effect::Wake | Effect::Refuse => {}
                 }
@@ -206,7 +206,7 @@ impl Node {
                 }
                 for effect in &effects {
                     match effect {
-                        Effect::StopLog => guard.entries().stop_log(),
+                        Effect::StopLog => guard.entries().stop_copy(),
                         Effect::DropData => dropped.push(guard.entries().detach()),
                         Effect::CopyMissing => {
                             stats::add(&self.stats.copies_missing, 1);
@@ -232,9 +232,7 @@ impl Node {
             let mut guard = self.keyspace().lock(slot);
             let epoch = guard.companion().epoch();
             *guard.companion_mut() = SlotRole::new(epoch, annulet_cluster::slot::SlotState::None);
-            let mut entries = guard.entries();
-            entries.stop_log();
-            dropped.push(entries.detach());
+            dropped.push(guard.entries().detach());
         }
         self.changed();
         dropped

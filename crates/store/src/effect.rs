@@ -1,8 +1,8 @@
 //! What a write did, as bytes: the language of a slot's log and of a hand-off.
 //!
 //! ```text
-//! effect  = [kind u8][database u8][deadline u64?][key]?[value or suffix]?
-//! bytes   = [length, LEB128][bytes]
+//! effect        = [kind u8][database u8][deadline u64?][key]?[number, LEB128]?[bytes]?
+//! key, bytes    = [length, LEB128][bytes]
 //! ```
 //!
 //! An effect is a result, not a command: applied to equal entries it gives equal entries, whatever the time. Deadlines
@@ -34,6 +34,26 @@ pub enum Effect<'a> {
         key: &'a [u8],
         /// What was added.
         suffix: &'a [u8],
+    },
+    /// The value has these bytes from `offset` on; it is at least so long.
+    WriteAt {
+        /// The database.
+        db: Db,
+        /// The key.
+        key: &'a [u8],
+        /// Where in the value they begin.
+        offset: usize,
+        /// The bytes.
+        part: &'a [u8],
+    },
+    /// The value is about to get so long, by what follows: room may be made at once. Changes nothing.
+    Reserve {
+        /// The database.
+        db: Db,
+        /// The key.
+        key: &'a [u8],
+        /// The length of the whole value in bytes.
+        length: usize,
     },
     /// The key is gone: deleted, expired or evicted.
     Delete {
@@ -87,12 +107,14 @@ const DELETE: u8 = 4;
 const EXPIRE: u8 = 5;
 const PERSIST: u8 = 6;
 const FLUSH: u8 = 7;
+const WRITE_AT: u8 = 8;
+const RESERVE: u8 = 9;
 /// The database of a FLUSH of all.
 const ALL_DATABASES: u8 = 0xff;
 
 /// A length takes seven bits of a byte: 2^63 is out of reach.
 const LENGTH_BYTES_MAX: usize = 9;
-const FRONT_BYTES_MAX: usize = 2 + size_of::<u64>() + 2 * LENGTH_BYTES_MAX;
+const DEADLINE_BYTES: usize = size_of::<u64>();
 
 impl<'a> Effect<'a> {
     /// Writes it to the end of `out`.
@@ -113,6 +135,17 @@ impl<'a> Effect<'a> {
                 out.extend_from_slice(&[APPEND, db.get()]);
                 encode_bytes(out, key);
                 encode_bytes(out, suffix);
+            }
+            Effect::WriteAt { db, key, offset, part } => {
+                out.extend_from_slice(&[WRITE_AT, db.get()]);
+                encode_bytes(out, key);
+                encode_length(out, offset);
+                encode_bytes(out, part);
+            }
+            Effect::Reserve { db, key, length } => {
+                out.extend_from_slice(&[RESERVE, db.get()]);
+                encode_bytes(out, key);
+                encode_length(out, length);
             }
             Effect::Delete { db, key } => {
                 out.extend_from_slice(&[DELETE, db.get()]);
@@ -138,40 +171,61 @@ impl<'a> Effect<'a> {
         Decode { bytes, offset: 0 }
     }
 
-    /// The key it is about; a FLUSH is about none.
-    pub fn key(&self) -> Option<&'a [u8]> {
+    /// The database and the key that it is about; a FLUSH is about none.
+    pub fn identity(&self) -> Option<(Db, &'a [u8])> {
         match *self {
-            Effect::Put { key, .. }
-            | Effect::Append { key, .. }
-            | Effect::Delete { key, .. }
-            | Effect::Expire { key, .. }
-            | Effect::Persist { key, .. } => Some(key),
+            Effect::Put { db, key, .. }
+            | Effect::Append { db, key, .. }
+            | Effect::WriteAt { db, key, .. }
+            | Effect::Reserve { db, key, .. }
+            | Effect::Delete { db, key }
+            | Effect::Expire { db, key, .. }
+            | Effect::Persist { db, key } => Some((db, key)),
             Effect::Flush { .. } => None,
         }
     }
 
-    /// Not less than the bytes that `encode` writes.
-    pub(crate) fn encoded_bytes_max(&self) -> usize {
+    /// The key that it is about; a FLUSH is about none.
+    pub fn key(&self) -> Option<&'a [u8]> {
+        self.identity().map(|(_, key)| key)
+    }
+
+    /// What `encode` writes, in bytes.
+    pub(crate) fn encoded_bytes(&self) -> usize {
+        let bytes = |bytes: &[u8]| length_bytes(bytes.len()) + bytes.len();
         let rest = match *self {
-            Effect::Put { value, .. } => value.len(),
-            Effect::Append { suffix, .. } => suffix.len(),
-            Effect::Delete { .. }
-            | Effect::Expire { .. }
-            | Effect::Persist { .. }
-            | Effect::Flush { .. } => 0,
+            Effect::Put { value, expires_at, .. } => {
+                expires_at.map_or(0, |_| DEADLINE_BYTES) + bytes(value)
+            }
+            Effect::Append { suffix, .. } => bytes(suffix),
+            Effect::WriteAt { offset, part, .. } => length_bytes(offset) + bytes(part),
+            Effect::Reserve { length, .. } => length_bytes(length),
+            Effect::Expire { .. } => DEADLINE_BYTES,
+            Effect::Delete { .. } | Effect::Persist { .. } | Effect::Flush { .. } => 0,
         };
-        FRONT_BYTES_MAX + self.key().map_or(0, <[u8]>::len) + rest
+        2 + self.key().map_or(0, bytes) + rest
     }
 }
 
 fn encode_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    let mut length = bytes.len();
+    encode_length(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn encode_length(out: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
         out.push(length as u8 | 0x80);
         length >>= 7;
     }
     out.push(length as u8);
-    out.extend_from_slice(bytes);
+}
+
+/// What `encode_length` writes, in bytes.
+const fn length_bytes(length: usize) -> usize {
+    match length {
+        0 => 1,
+        _ => (length.ilog2() / 7) as usize + 1,
+    }
 }
 
 /// The effects in a piece of log. Borrows everything and allocates nothing, whatever lengths are declared.
@@ -225,6 +279,11 @@ impl<'a> Reader<'a> {
                 Effect::Put { db, key: self.bytes()?, value: self.bytes()?, expires_at }
             }
             APPEND => Effect::Append { db, key: self.bytes()?, suffix: self.bytes()? },
+            WRITE_AT => {
+                let (key, offset) = (self.bytes()?, self.length()?);
+                Effect::WriteAt { db, key, offset, part: self.bytes()? }
+            }
+            RESERVE => Effect::Reserve { db, key: self.bytes()?, length: self.length()? },
             DELETE => Effect::Delete { db, key: self.bytes()? },
             EXPIRE => {
                 let at = self.deadline()?;
@@ -247,7 +306,7 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
-    /// Refuses what `encode_bytes` never writes: more bytes than needed, or more than a length has.
+    /// Refuses what `encode_length` never writes: more bytes than needed, or more than a length has.
     fn length(&mut self) -> Option<usize> {
         let mut length = 0_usize;
         for place in 0..LENGTH_BYTES_MAX {

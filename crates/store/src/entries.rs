@@ -11,6 +11,7 @@ use crate::entry::{Entry, Front};
 use crate::expiry::NO_EXPIRY;
 use crate::hash::SlotHash;
 use crate::ledger::Ledger;
+use crate::log::Logs;
 use crate::prefetch::Whereabouts;
 use crate::{Db, Detached, Effect, EntryRef, UnixMillis};
 
@@ -22,7 +23,8 @@ const SPARSE_PLACES_MIN: usize = 64;
 /// Everything that may be done with the entries of one locked slot.
 ///
 /// Every key that is passed in must be of this slot. An entry whose deadline has come does not exist: whoever meets it
-/// removes it, counts it as expired and logs it as deleted. Every write is recorded while the log is on.
+/// removes it, counts it as expired and logs it as deleted. While the slot is copied every write leaves what the learner
+/// has to know.
 pub struct Entries<'b> {
     pub(crate) slot: Slot,
     pub(crate) hash: &'b SlotHash,
@@ -30,6 +32,7 @@ pub struct Entries<'b> {
     pub(crate) ledger: &'b mut Ledger,
     pub(crate) whereabouts: &'b Whereabouts,
     pub(crate) next_expiry: &'b AtomicU64,
+    pub(crate) logs: &'b Logs,
 }
 
 impl Entries<'_> {
@@ -91,7 +94,7 @@ impl Entries<'_> {
     }
 
     /// Writes `part` over the value of `key`, from `offset` on; `false` when the value does not reach so far. The
-    /// deadline stays. It costs what `part` is long, but for a log, which gets the whole value.
+    /// deadline stays. It costs what `part` is long.
     pub fn write_at(
         &mut self,
         now: UnixMillis,
@@ -100,17 +103,13 @@ impl Entries<'_> {
         (offset, part): (usize, &[u8]),
     ) -> bool {
         let Some(index) = self.live(now, db, key) else { return false };
-        let Some(entry) = bucket::get_mut(self.rows, index) else { return false };
-        if entry.value().len().checked_sub(offset).is_none_or(|room| room < part.len()) {
+        if !self.reaches(index, offset, part) {
             return false;
         }
-        self.ledger.subtract(entry);
-        entry.write_at(offset, part);
-        entry.touch(now);
-        self.ledger.add(entry);
-        if let Some(log) = self.ledger.log_mut() {
-            let (value, expires_at) = (entry.value(), entry.expires_at());
-            Effect::Put { db, key, value, expires_at }.encode(log);
+        self.record(Effect::WriteAt { db, key, offset, part });
+        self.change_part(index, offset, part);
+        if let Some(entry) = bucket::get_mut(self.rows, index) {
+            entry.touch(now);
         }
         true
     }
@@ -192,9 +191,9 @@ impl Entries<'_> {
         self.take_all(db)
     }
 
-    /// Takes everything out because the slot is not this node's any more; the log ends with it.
+    /// Takes everything out because the slot is not this node's any more; a copy ends with it.
     pub fn detach(&mut self) -> Detached {
-        self.stop_log();
+        self.stop_copy();
         self.take_all(None)
     }
 }
@@ -248,6 +247,28 @@ impl Entries<'_> {
         entry.touch(now);
         self.ledger.add(entry);
         entry.value().len()
+    }
+
+    /// Whether the value in that bucket reaches from `offset` as far as `part` does.
+    pub(crate) fn reaches(&self, index: usize, offset: usize, part: &[u8]) -> bool {
+        let length = bucket::get(self.rows, index).map_or(0, |entry| entry.value().len());
+        length.checked_sub(offset).is_some_and(|room| part.len() <= room)
+    }
+
+    /// Writes `part` into a value that reaches so far.
+    pub(crate) fn change_part(&mut self, index: usize, offset: usize, part: &[u8]) {
+        let Some(entry) = bucket::get_mut(self.rows, index) else { return };
+        self.ledger.subtract(entry);
+        entry.write_at(offset, part);
+        self.ledger.add(entry);
+    }
+
+    /// Lets the value in that bucket grow to `length` bytes without being moved.
+    pub(crate) fn make_room(&mut self, index: usize, length: usize) {
+        let Some(entry) = bucket::get_mut(self.rows, index) else { return };
+        self.ledger.subtract(entry);
+        entry.reserve(length);
+        self.ledger.add(entry);
     }
 
     pub(crate) fn change_expiry(&mut self, index: usize, expires_at: Option<UnixMillis>) {
@@ -317,6 +338,13 @@ impl Entries<'_> {
         // Room for twice as many, so that it does not have to grow again at once.
         self.rows
             .shrink_to(self.rows.len() * 2, |(entry, _)| hash.of(slot, entry.db(), entry.key()));
+        self.table_moved();
+    }
+
+    /// Makes the table large enough for so many more entries.
+    pub(crate) fn grow_for(&mut self, keys: usize) {
+        let (slot, hash) = (self.slot, self.hash);
+        self.rows.reserve(keys, |(entry, _)| hash.of(slot, entry.db(), entry.key()));
         self.table_moved();
     }
 

@@ -275,6 +275,17 @@ impl Entry {
         *self = Entry::joined(self.front(), [self.value(), suffix]);
     }
 
+    /// Makes room for a value of `length` bytes, if it has an allocation of its own, the system gives the memory, and
+    /// nobody else holds it.
+    pub(crate) fn reserve(&mut self, length: usize) {
+        if let View::Large(large) = self.0.view_mut()
+            && let Some(value) = Arc::get_mut(&mut large.value)
+        {
+            // Only a hint: without it the value grows as it comes.
+            let _ = value.try_reserve_exact(length.saturating_sub(value.len()));
+        }
+    }
+
     /// Sets or takes away the deadline.
     pub(crate) fn set_expiry(&mut self, expires_at: Option<UnixMillis>) {
         let tag = self.0.tag();

@@ -11,12 +11,13 @@ use crate::Entries;
 use crate::bucket::Rows;
 use crate::hash::SlotHash;
 use crate::ledger::Ledger;
+use crate::log::Logs;
 use crate::prefetch::Whereabouts;
 
 /// What lies beside the shard of each slot; its parts are reached only by the guard of that shard.
 ///
 /// Two cache lines, of which the first has what a read or an overwrite needs: where the table is, the companion if it is
-/// no larger than 40 bytes, and whether the slot has a log. Aligned as DashMap aligns shards: processors fetch lines in
+/// no larger than 40 bytes, and whether the slot is copied. Aligned as DashMap aligns shards: processors fetch lines in
 /// pairs, and neighbours share neither.
 #[repr(C, align(128))]
 pub(crate) struct Beside<S> {
@@ -60,6 +61,7 @@ pub struct SlotGuard<'a, S> {
     beside: &'a Beside<S>,
     hash: &'a SlotHash,
     next_expiry: &'a AtomicU64,
+    logs: &'a Logs,
     /// Neither `Send` nor `Sync`, whatever the lock guard is.
     one_thread: PhantomData<*const ()>,
 }
@@ -71,8 +73,9 @@ impl<'a, S> SlotGuard<'a, S> {
         beside: &'a Beside<S>,
         hash: &'a SlotHash,
         next_expiry: &'a AtomicU64,
+        logs: &'a Logs,
     ) -> SlotGuard<'a, S> {
-        SlotGuard { slot, rows, beside, hash, next_expiry, one_thread: PhantomData }
+        SlotGuard { slot, rows, beside, hash, next_expiry, logs, one_thread: PhantomData }
     }
 
     /// The slot that is locked.
@@ -109,6 +112,7 @@ impl<'a, S> SlotGuard<'a, S> {
             ledger,
             whereabouts: &self.beside.whereabouts,
             next_expiry: self.next_expiry,
+            logs: self.logs,
         };
         (entries, companion)
     }

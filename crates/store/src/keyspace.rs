@@ -9,6 +9,7 @@ use crate::entry::Entry;
 use crate::expiry::NO_EXPIRY;
 use crate::guard::Beside;
 use crate::hash::SlotHash;
+use crate::log::{LogLimits, Logs};
 use crate::{SlotGuard, UnixMillis};
 
 /// The entries of all slots, and beside each slot an `S` of the owner's.
@@ -22,6 +23,7 @@ pub struct Keyspace<S> {
     pub(crate) map: DashMap<Entry, (), SlotHash>,
     pub(crate) beside: Box<[Beside<S>]>,
     next_expiry: Box<[AtomicU64]>,
+    logs: Logs,
 }
 
 impl<S> Keyspace<S> {
@@ -33,7 +35,18 @@ impl<S> Keyspace<S> {
             hash,
             beside: Slot::all().map(|slot| Beside::new(companion(slot))).collect(),
             next_expiry: Slot::all().map(|_| AtomicU64::new(NO_EXPIRY)).collect(),
+            logs: Logs::default(),
         }
+    }
+
+    /// The same with other limits for what slots that are copied may leave to be sent.
+    pub fn with_log_limits(self, limits: LogLimits) -> Keyspace<S> {
+        Keyspace { logs: Logs::new(limits), ..self }
+    }
+
+    /// What waits in the logs of all slots, in bytes.
+    pub fn log_bytes(&self) -> usize {
+        self.logs.bytes()
     }
 
     /// Locks one slot; waits while another thread holds it. Whoever holds several takes them in ascending order, and
@@ -41,7 +54,8 @@ impl<S> Keyspace<S> {
     pub fn lock(&self, slot: Slot) -> SlotGuard<'_, S> {
         let index = slot.index();
         let rows = self.map.shards()[index].write();
-        SlotGuard::new(slot, rows, &self.beside[index], &self.hash, &self.next_expiry[index])
+        let (beside, next_expiry) = (&self.beside[index], &self.next_expiry[index]);
+        SlotGuard::new(slot, rows, beside, &self.hash, next_expiry, &self.logs)
     }
 
     /// The first slot from `from` on in which active expiry has something to do. Locks nothing.

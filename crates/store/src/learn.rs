@@ -6,11 +6,19 @@ use crate::access::Access;
 use crate::entry::Front;
 use crate::{ClockShift, CorruptEffects, Effect, Entries};
 
+/// No value is longer, and for none more room is made.
+const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;
+
 impl Entries<'_> {
+    /// Makes room in an empty slot for so many entries, so that its table does not have to grow while they arrive.
+    pub fn expect(&mut self, keys: usize) {
+        self.grow_for(keys);
+    }
+
     /// Does what another node did, and says how many effects that were. Nothing of it is logged.
     ///
     /// # Errors
-    /// Refuses bytes that are no effects and keys that are not of this slot. What stood before them is done, nothing
+    /// Refuses bytes that are no effects, keys that are not of this slot, and parts of values that are not here. What stood before them is done, nothing
     /// after: whoever gets this error gives the learner up and detaches what it has.
     pub fn apply(&mut self, effects: &[u8], shift: ClockShift) -> Result<usize, CorruptEffects> {
         let mut decode = Effect::decode(effects);
@@ -21,12 +29,13 @@ impl Entries<'_> {
             if effect.key().is_some_and(|key| Slot::of_key(key) != self.slot) {
                 return Err(CorruptEffects { offset });
             }
-            self.apply_one(effect, shift);
+            self.apply_one(effect, shift).ok_or(CorruptEffects { offset })?;
             applied += 1;
         }
     }
 
-    fn apply_one(&mut self, effect: Effect<'_>, shift: ClockShift) {
+    /// `None`: it does not fit what is here.
+    fn apply_one(&mut self, effect: Effect<'_>, shift: ClockShift) -> Option<()> {
         match effect {
             Effect::Put { db, key, value, expires_at } => {
                 let expires_at = expires_at.map(|deadline| shift.shift(deadline));
@@ -36,6 +45,14 @@ impl Entries<'_> {
             }
             Effect::Append { db, key, suffix } => {
                 self.extend(shift.receiver_now, db, key, suffix);
+            }
+            Effect::WriteAt { db, key, offset, part } => {
+                let index = self.find(db, key).filter(|&at| self.reaches(at, offset, part))?;
+                self.change_part(index, offset, part);
+            }
+            Effect::Reserve { db, key, length } => {
+                let index = self.find(db, key)?;
+                self.make_room(index, length.min(VALUE_BYTES_MAX));
             }
             Effect::Delete { db, key } => {
                 if let Some(index) = self.find(db, key) {
@@ -55,5 +72,6 @@ impl Entries<'_> {
             }
             Effect::Flush { db } => drop(self.take_all(db)),
         }
+        Some(())
     }
 }

@@ -1,10 +1,11 @@
 //! What is known of a slot's entries without looking at them.
 
+use crate::copy::Copying;
 use crate::entry::Entry;
 use crate::expiry::Scan;
 use crate::{DATABASES, Db};
 
-/// The counters and the log of one slot. It lies beside the slot's table and changes with it.
+/// The counters of one slot, and how far its copy has come. It lies beside the slot's table and changes with it.
 ///
 /// The fields stand in this order: the first eight bytes are what a read or an overwrite looks at, and share a cache line
 /// with the companion; the rest is for entries that come and go.
@@ -13,8 +14,8 @@ use crate::{DATABASES, Db};
 pub(crate) struct Ledger {
     /// Changes whenever entries may have changed their buckets: what a cursor remembered is then worth nothing.
     pub(crate) generation: u32,
-    /// Whether the log is on.
-    is_logging: bool,
+    /// Whether a copy is under way.
+    is_copying: bool,
     /// What the allocations of all entries take.
     pub(crate) entry_bytes: u64,
     /// Database 0, mostly the only one.
@@ -31,8 +32,8 @@ const _: () = assert!(size_of::<Ledger>() == 8 + 5 * 8, "with the companion, two
 /// What few slots have at any time.
 #[derive(Default)]
 struct Rare {
-    /// The effects of every write since the log was last taken, while it is on.
-    log: Vec<u8>,
+    /// While the slot is being copied. It is taken out only for as long as it is changed.
+    copying: Option<Box<Copying>>,
     /// The databases from 1 on.
     others: [Count; DATABASES as usize - 1],
 }
@@ -82,36 +83,38 @@ impl Ledger {
         self.drop_rare_if_unused();
     }
 
-    pub(crate) fn start_log(&mut self) {
-        self.is_logging = true;
-        self.rare.get_or_insert_default().log = Vec::new();
-    }
-
-    pub(crate) fn stop_log(&mut self) {
-        self.is_logging = false;
-        if let Some(rare) = &mut self.rare {
-            rare.log = Vec::new();
-        }
-        self.drop_rare_if_unused();
-    }
-
-    /// The log, while it is on.
-    pub(crate) fn log(&self) -> Option<&Vec<u8>> {
-        self.rare.as_ref().filter(|_| self.is_logging).map(|rare| &rare.log)
-    }
-
-    /// The same, to be written. Off, as almost always, it costs a look at the hot line.
+    /// Whether a copy is under way. It costs a look at the hot line.
     #[inline]
-    pub(crate) fn log_mut(&mut self) -> Option<&mut Vec<u8>> {
-        if !self.is_logging {
-            return None;
+    pub(crate) fn is_copying(&self) -> bool {
+        self.is_copying
+    }
+
+    /// How far the copy has come, while one is under way.
+    pub(crate) fn copying(&self) -> Option<&Copying> {
+        self.rare.as_ref()?.copying.as_deref()
+    }
+
+    /// The same, taken out: to be set again when it has been changed.
+    pub(crate) fn take_copying(&mut self) -> Option<Box<Copying>> {
+        self.rare.as_mut()?.copying.take()
+    }
+
+    pub(crate) fn set_copying(&mut self, copying: Option<Box<Copying>>) {
+        self.is_copying = copying.is_some();
+        match copying {
+            Some(copying) => self.rare.get_or_insert_default().copying = Some(copying),
+            None => {
+                if let Some(rare) = &mut self.rare {
+                    rare.copying = None;
+                }
+                self.drop_rare_if_unused();
+            }
         }
-        self.rare.as_mut().map(|rare| &mut rare.log)
     }
 
     fn drop_rare_if_unused(&mut self) {
         let none = [Count::default(); DATABASES as usize - 1];
-        if !self.is_logging && self.rare.as_ref().is_some_and(|rare| rare.others == none) {
+        if !self.is_copying && self.rare.as_ref().is_some_and(|rare| rare.others == none) {
             self.rare = None;
         }
     }

@@ -33,7 +33,7 @@ mod prefetch;
 mod time;
 mod walk;
 
-pub use copy::{CopyCursor, CopyProgress};
+pub use copy::CopyProgress;
 pub use db::{DATABASES, Db};
 pub use detached::Detached;
 pub use digest::Digest;
@@ -42,6 +42,7 @@ pub use entries::Entries;
 pub use entry::{EntryRef, Value};
 pub use guard::SlotGuard;
 pub use keyspace::Keyspace;
+pub use log::{LogLimits, Overrun};
 pub use prefetch::KeyHash;
 pub use time::{ClockShift, UnixMillis};
 pub use walk::WalkStep;

@@ -5,7 +5,11 @@
 //! block of home buckets, so a step shows a block, and a position means the same however large the table is by then. What
 //! stays in the slot is passed exactly once.
 
+use crate::entry::Entry;
 use crate::{Db, Entries, EntryRef, UnixMillis, bucket};
+
+/// How many places there are.
+pub(crate) const PLACES: u64 = 1 << WalkStep::POSITION_BITS;
 
 /// Home buckets that are shown in one step.
 const BLOCK_BUCKETS: usize = 16;
@@ -43,20 +47,33 @@ impl Entries<'_> {
         if self.is_empty() {
             return step;
         }
-        let block = Block::at(position, self.rows.buckets());
-        block.candidates(bucket::controls(self.rows), |index| {
-            let Some(entry) = bucket::get(self.rows, index) else { return };
-            let place = place(self.hash.of(self.slot, entry.db(), entry.key()));
-            if place < position || !block.holds(place) {
-                return;
-            }
+        let end = self.block(position, |_, _, entry| {
             step.looked_at += 1;
             if entry.db() == db && !entry.is_expired(now) {
                 visit(entry.key(), EntryRef(entry));
             }
         });
-        step.next = Some(block.end).filter(|end| *end >> WalkStep::POSITION_BITS == 0);
+        step.next = Some(end).filter(|end| *end < PLACES);
         step
+    }
+
+    /// Shows the entries at `position` and behind it, up to the end of the block that holds it, each with its place and its
+    /// bucket, in no particular order. Returns where the next block begins.
+    pub(crate) fn block(&self, position: u64, mut visit: impl FnMut(u64, usize, &Entry)) -> u64 {
+        let block = Block::at(position, self.rows.buckets());
+        block.candidates(bucket::controls(self.rows), |index| {
+            let Some(entry) = bucket::get(self.rows, index) else { return };
+            let place = self.place(entry.db(), entry.key());
+            if place >= position && block.holds(place) {
+                visit(place, index, entry);
+            }
+        });
+        block.end
+    }
+
+    /// Where the entry of `key` stands in a walk, below [`PLACES`].
+    pub(crate) fn place(&self, db: Db, key: &[u8]) -> u64 {
+        place(self.hash.of(self.slot, db, key))
     }
 
     /// The key of some entry of `db` that is not expired, each as likely as any other. `draw` gives random numbers.
@@ -93,7 +110,7 @@ impl Block {
     /// The block that holds `position` in a table of so many buckets.
     fn at(position: u64, buckets: usize) -> Self {
         if buckets <= STEP_BUCKETS_MAX {
-            return Self { start: 0, end: 1 << WalkStep::POSITION_BITS, home: 0, buckets };
+            return Self { start: 0, end: PLACES, home: 0, buckets };
         }
         let bits = (buckets / BLOCK_BUCKETS).ilog2();
         let width = 1 << (WalkStep::POSITION_BITS - bits);

@@ -10,7 +10,7 @@ use annulet_cluster::slot::{Effect, Event, SlotState};
 use annulet_net::clock;
 use annulet_resp::{OwnedArgs, Progress, RequestParser, write_request};
 use annulet_ring::{Epoch, NodeRef, Slot, SlotSet};
-use annulet_store::{CopyCursor, CopyProgress, Digest};
+use annulet_store::{CopyProgress, Digest};
 use bytes::Buf;
 
 use super::{encode_attempt, encode_slots};
@@ -28,8 +28,6 @@ const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 const LAG_BYTES_MAX: usize = 64 * 1024;
 /// Rounds of changes after which the batch is frozen however much it still changes.
 const ROUNDS_MAX: usize = 50;
-/// Changes of one slot that may wait for the stream; beyond it the target is too slow and the batch is given up.
-const LOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A target that takes nothing for so long is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long slots may stay frozen before the NameNode is asked.
@@ -70,9 +68,9 @@ impl Batch<'_> {
         let epochs =
             groups.iter().flat_map(|group| group.slots.iter().map(|slot| (slot, group.epoch)));
         let epochs: BTreeMap<Slot, Epoch> = epochs.collect();
-        for (copied, (&slot, digest)) in slots.iter().zip(&mut digests).enumerate() {
+        for (&slot, digest) in slots.iter().zip(&mut digests) {
             let epoch = epochs.get(&slot).copied().unwrap_or_default();
-            self.copy(&mut socket, (slot, epoch), &slots[..copied], digest).await?;
+            self.copy(&mut socket, (slot, epoch), digest).await?;
         }
         self.catch_up(&mut socket, &slots, &mut digests).await?;
         self.frozen_at = clock::unix_micros();
@@ -142,49 +140,31 @@ impl Batch<'_> {
         &mut self,
         socket: &mut Socket,
         (slot, epoch): (Slot, Epoch),
-        copied: &[Slot],
         digest: &mut Digest,
     ) -> Result<(), String> {
         let event = Event::Move { attempt: self.attempt, target: self.target.clone(), epoch };
         if !self.node.slot_event(slot, event) {
             return Err(format!("this node does not own slot {slot} as it did"));
         }
-        let mut cursor = CopyCursor::default();
         let mut chunk = Vec::new();
         loop {
             chunk.clear();
-            let progress = self.copy_chunk(slot, &mut cursor, &mut chunk)?;
+            let progress = self.copy_chunk(slot, &mut chunk)?;
             send_data(socket, slot, &chunk, digest);
             if socket.output.len() >= OUTPUT_BYTES_MAX {
                 flush(socket).await?;
-                self.check_logs(copied)?;
             }
-            if progress == CopyProgress::Done {
+            if progress == CopyProgress::UpToDate {
                 return Ok(());
             }
         }
     }
 
-    /// Gives up when what has changed in slots that are copied already grows without bound.
-    fn check_logs(&self, copied: &[Slot]) -> Result<(), String> {
-        let too_long = copied
-            .iter()
-            .find(|&&slot| self.node.keyspace().lock(slot).entries().log_bytes() > LOG_BYTES_MAX);
-        match too_long {
-            Some(slot) => Err(format!("slot {slot} changes faster than the target takes it")),
-            None => Ok(()),
-        }
-    }
-
-    fn copy_chunk(
-        &self,
-        slot: Slot,
-        cursor: &mut CopyCursor,
-        chunk: &mut Vec<u8>,
-    ) -> Result<CopyProgress, String> {
+    fn copy_chunk(&self, slot: Slot, chunk: &mut Vec<u8>) -> Result<CopyProgress, String> {
         let mut guard = self.node.keyspace().lock(slot);
         self.check(guard.companion().state(), slot)?;
-        Ok(guard.entries().copy_chunk(cursor, CHUNK_BYTES_MAX, chunk))
+        let copied = guard.entries().copy_chunk(CHUNK_BYTES_MAX, chunk);
+        copied.map_err(|overrun| format!("slot {slot}: {overrun}"))
     }
 
     /// Sends what has changed since each slot was copied, until little is left.
@@ -194,21 +174,21 @@ impl Batch<'_> {
         slots: &[Slot],
         digests: &mut [Digest],
     ) -> Result<(), String> {
+        let mut chunk = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let mut bytes = 0;
             for (&slot, digest) in slots.iter().zip(&mut *digests) {
-                let log = {
-                    let mut guard = self.node.keyspace().lock(slot);
-                    self.check(guard.companion().state(), slot)?;
-                    guard.entries().take_log()
-                };
-                if log.len() > LOG_BYTES_MAX {
-                    return Err(format!("slot {slot} changes faster than the target takes it"));
-                }
-                bytes += log.len();
-                send_data(socket, slot, &log, digest);
-                if socket.output.len() >= OUTPUT_BYTES_MAX {
-                    flush(socket).await?;
+                loop {
+                    chunk.clear();
+                    let progress = self.copy_chunk(slot, &mut chunk)?;
+                    bytes += chunk.len();
+                    send_data(socket, slot, &chunk, digest);
+                    if socket.output.len() >= OUTPUT_BYTES_MAX {
+                        flush(socket).await?;
+                    }
+                    if progress == CopyProgress::UpToDate {
+                        break;
+                    }
                 }
             }
             flush(socket).await?;
@@ -226,7 +206,8 @@ impl Batch<'_> {
         slot: Slot,
         digest: &mut Digest,
     ) -> Result<(), String> {
-        let (log, keys) = {
+        let mut log = Vec::new();
+        let keys = {
             let mut guard = self.node.keyspace().lock(slot);
             let mut effects = Vec::new();
             guard.companion_mut().step(Event::Freeze { attempt: self.attempt }, &mut effects);
@@ -234,7 +215,13 @@ impl Batch<'_> {
                 return Err(format!("slot {slot} was decided about meanwhile"));
             }
             let mut entries = guard.entries();
-            (entries.take_log(), entries.total_len())
+            loop {
+                match entries.copy_chunk(usize::MAX, &mut log) {
+                    Ok(CopyProgress::UpToDate) => break entries.total_len(),
+                    Ok(CopyProgress::More) => {}
+                    Err(overrun) => return Err(format!("slot {slot}: {overrun}")),
+                }
+            }
         };
         self.keys += keys as u64;
         send_data(socket, slot, &log, digest);

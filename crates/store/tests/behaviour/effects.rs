@@ -13,6 +13,7 @@ struct Owned {
     key: Vec<u8>,
     value: Vec<u8>,
     deadline: u64,
+    number: usize,
 }
 
 impl Owned {
@@ -27,6 +28,8 @@ impl Owned {
             4 => Effect::Expire { db, key, at: deadline },
             5 => Effect::Persist { db, key },
             6 => Effect::Flush { db: Some(db) },
+            7 => Effect::WriteAt { db, key, offset: self.number, part: value },
+            8 => Effect::Reserve { db, key, length: self.number },
             _ => Effect::Flush { db: None },
         }
     }
@@ -34,8 +37,16 @@ impl Owned {
 
 fn owned() -> impl Strategy<Value = Owned> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..200);
-    (0..8_u8, 0..16_u8, bytes(), bytes(), any::<u64>()).prop_map(
-        |(kind, number, key, value, deadline)| Owned { kind, db: db(number), key, value, deadline },
+    let number = || prop_oneof![0..300_usize, 0..=usize::MAX >> 1];
+    (0..10_u8, 0..16_u8, bytes(), bytes(), any::<u64>(), number()).prop_map(
+        |(kind, database, key, value, deadline, number)| Owned {
+            kind,
+            db: db(database),
+            key,
+            value,
+            deadline,
+            number,
+        },
     )
 }
 
@@ -70,7 +81,7 @@ proptest! {
 
     #[test]
     fn a_learner_takes_random_bytes_without_harm(
-        bytes in prop::collection::vec(prop_oneof![0..9_u8, any::<u8>()], 0..300),
+        bytes in prop::collection::vec(prop_oneof![0..11_u8, any::<u8>()], 0..300),
     ) {
         let keyspace = keyspace();
         let mut guard = keyspace.lock(slot());

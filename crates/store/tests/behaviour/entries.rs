@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use annulet_store::{Entries, UnixMillis};
 
-use crate::{DAWN, contents, db, key, keyspace, slot};
+use crate::{DAWN, contents, db, key, keyspace, sent, slot};
 
 fn value(entries: &mut Entries<'_>, number: usize) -> Option<Vec<u8>> {
     let entry = entries.get(DAWN, db(0), &key(number))?;
@@ -133,7 +133,6 @@ fn a_part_of_a_value_is_written_over_and_nothing_beyond_its_end() {
                 Some(UnixMillis(DAWN.0 + 100)),
             ),
         }
-        entries.start_log();
         assert!(entries.write_at(DAWN, db(0), &key(1), (length - 2, b"xy")));
         assert!(!entries.write_at(DAWN, db(0), &key(1), (length - 1, b"xy")));
         assert!(!entries.write_at(DAWN, db(0), &key(1), (length + 1, b"")));
@@ -142,8 +141,6 @@ fn a_part_of_a_value_is_written_over_and_nothing_beyond_its_end() {
         let entry = entries.get(DAWN, db(0), &key(1)).unwrap();
         assert_eq!(entry.value().as_string(), Some(&expected[..]));
         assert_eq!(entry.expires_at(), Some(UnixMillis(DAWN.0 + 100)));
-        assert!(entries.is_logging());
-        entries.stop_log();
     }
     assert_eq!(*held, vec![b'a'; 10_000], "what somebody else holds stays as it is");
 }
@@ -230,17 +227,17 @@ fn a_slot_that_was_large_gives_its_table_back_and_keeps_what_is_left() {
 }
 
 #[test]
-fn detaching_takes_everything_and_ends_the_log() {
+fn detaching_takes_everything_and_ends_its_copy() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
-    entries.start_log();
+    entries.start_copy();
     for number in 0..100 {
         entries.put(DAWN, db((number % 16) as u8), &key(number), b"v", Some(UnixMillis(5)));
     }
     let detached = entries.detach();
     assert_eq!((detached.len(), entries.total_len(), entries.used_bytes()), (100, 0, 0));
-    assert!(!entries.is_logging());
+    assert!(!entries.is_copying());
     assert!(contents(&entries).is_empty());
     drop(guard);
     assert_eq!(keyspace.due(UnixMillis(u64::MAX), annulet_ring::Slot::new(0).unwrap()), None);
@@ -258,7 +255,7 @@ fn packing_changes_nothing_that_can_be_seen() {
         entries.put(DAWN, db(number as u8 % 16), &key(number), &value, deadline);
     }
     entries.append(DAWN, db(1), &key(1), b"more");
-    entries.start_log();
+    sent(&mut entries);
     let before = contents(&entries);
     let (mut place, mut packed, mut calls) = (Some(0), 0, 0);
     while let Some(from) = place {
@@ -268,7 +265,7 @@ fn packing_changes_nothing_that_can_be_seen() {
     }
     assert!(packed > 100 && calls == 1024_usize.div_ceil(100), "{packed} in {calls} calls");
     assert_eq!(contents(&entries), before);
-    assert_eq!(entries.log_bytes(), 0);
+    assert_eq!(entries.unsent_bytes(), 0);
 }
 
 #[test]

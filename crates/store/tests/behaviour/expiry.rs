@@ -3,7 +3,7 @@
 use annulet_ring::Slot;
 use annulet_store::{Effect, Keyspace, UnixMillis};
 
-use crate::{DAWN, contents, db, key, keyspace, slot};
+use crate::{DAWN, contents, db, key, keyspace, sent, slot};
 
 fn first() -> Slot {
     Slot::new(0).unwrap()
@@ -205,16 +205,16 @@ fn the_work_is_a_few_places_for_each_that_expires_however_deadlines_are_spread()
 }
 
 #[test]
-fn keys_that_expire_are_logged_as_deleted() {
+fn keys_that_expire_are_deleted_for_the_learner() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());
     let mut entries = guard.entries();
     entries.put(DAWN, db(2), &key(1), b"v", Some(UnixMillis(10)));
     entries.put(DAWN, db(3), &key(2), b"v", Some(UnixMillis(10)));
-    entries.start_log();
+    sent(&mut entries);
     entries.get(UnixMillis(10), db(2), &key(1));
     entries.expire_due(UnixMillis(10), 100);
-    let log = entries.take_log();
+    let log = sent(&mut entries);
     let effects: Vec<_> = Effect::decode(&log).map(|effect| effect.unwrap()).collect();
     let [one, two] = [(db(2), key(1)), (db(3), key(2))];
     assert_eq!(

@@ -1,8 +1,6 @@
 //! The core of a lossless hand-off: whatever is written while a slot is copied, the learner ends with the same entries.
 
-use annulet_store::{
-    ClockShift, CopyCursor, CopyProgress, Db, Digest, Entries, Keyspace, UnixMillis,
-};
+use annulet_store::{ClockShift, CopyProgress, Db, Digest, Entries, Keyspace, UnixMillis};
 use proptest::prelude::*;
 
 use crate::{Contents, contents, db, key, slot};
@@ -26,6 +24,12 @@ enum Step {
     Append {
         db: u8,
         key: usize,
+        length: usize,
+    },
+    WriteAt {
+        db: u8,
+        key: usize,
+        offset: usize,
         length: usize,
     },
     Remove {
@@ -62,19 +66,29 @@ enum Step {
     CopyChunk {
         bytes_max: usize,
     },
-    TakeLog,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let database = || 0..3_u8;
     let number = || 0..KEYS;
-    let length = || prop_oneof![8 => 0..40_usize, 1 => 3_900..4_200_usize, 1 => 9_000..9_002_usize];
+    let length = || {
+        prop_oneof![
+            16 => 0..40_usize,
+            2 => 3_900..4_200_usize,
+            2 => 9_000..9_002_usize,
+            // As large as is cut, or larger.
+            1 => 65_530..65_540_usize,
+            1 => 70_000..200_000_usize,
+        ]
+    };
     let ttl_ms = || 1..3_000_u64;
     prop_oneof![
         12 => (database(), number(), length(), prop::option::of(ttl_ms()), any::<bool>()).prop_map(
             |(db, key, length, ttl_ms, owned)| Step::Put { db, key, length, ttl_ms, owned }),
         8 => (database(), number(), length())
             .prop_map(|(db, key, length)| Step::Append { db, key, length }),
+        6 => (database(), number(), length(), length())
+            .prop_map(|(db, key, offset, length)| Step::WriteAt { db, key, offset, length }),
         6 => (database(), number()).prop_map(|(db, key)| Step::Remove { db, key }),
         4 => (database(), number(), ttl_ms())
             .prop_map(|(db, key, ttl_ms)| Step::SetExpiry { db, key, ttl_ms }),
@@ -84,8 +98,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::option::of(database()).prop_map(|db| Step::Flush { db }),
         4 => (0..800_u64).prop_map(|ms| Step::Pass { ms }),
         3 => (1..200_usize).prop_map(|entries_max| Step::ExpireDue { entries_max }),
-        12 => (0..3_000_usize).prop_map(|bytes_max| Step::CopyChunk { bytes_max }),
-        4 => Just(Step::TakeLog),
+        12 => prop_oneof![4 => 0..3_000_usize, 1 => 3_000..300_000_usize]
+            .prop_map(|bytes_max| Step::CopyChunk { bytes_max }),
     ]
 }
 
@@ -120,8 +134,6 @@ struct Run<'a> {
     link: Link<'a>,
     model: Model,
     now: UnixMillis,
-    cursor: CopyCursor,
-    progress: CopyProgress,
     fresh: usize,
 }
 
@@ -151,6 +163,14 @@ impl Run<'_> {
                 value.extend_from_slice(&suffix);
                 let length = self.source.append(now, db(number), &key(at), &suffix);
                 assert_eq!(length, value.len());
+            }
+            Step::WriteAt { db: number, key: at, offset, length } => {
+                let part = self.value(length);
+                let value = self.model.0.get_mut(&(db(number), key(at)));
+                let room = value.and_then(|(value, _)| value.get_mut(offset..offset + length));
+                let expected = room.map(|room| room.copy_from_slice(&part)).is_some();
+                let written = self.source.write_at(now, db(number), &key(at), (offset, &part));
+                assert_eq!(written, expected);
             }
             Step::Remove { db: number, key: at } => {
                 let expected = self.model.0.remove(&(db(number), key(at))).is_some();
@@ -183,15 +203,7 @@ impl Run<'_> {
             Step::ExpireDue { entries_max } => {
                 self.source.expire_due(now, entries_max);
             }
-            Step::CopyChunk { bytes_max } => {
-                if self.progress == CopyProgress::More {
-                    self.copy_chunk(bytes_max);
-                }
-            }
-            Step::TakeLog => {
-                let log = self.source.take_log();
-                self.link.send(now, &log);
-            }
+            Step::CopyChunk { bytes_max } => drop(self.copy_chunk(bytes_max)),
         }
     }
 
@@ -208,22 +220,21 @@ impl Run<'_> {
         }
     }
 
-    fn copy_chunk(&mut self, bytes_max: usize) {
-        if !self.source.is_logging() {
-            self.source.start_log();
+    fn copy_chunk(&mut self, bytes_max: usize) -> CopyProgress {
+        if !self.source.is_copying() {
+            self.source.start_copy();
         }
         let mut chunk = Vec::new();
-        self.progress = self.source.copy_chunk(&mut self.cursor, bytes_max, &mut chunk);
+        let progress = self.source.copy_chunk(bytes_max, &mut chunk).unwrap();
         self.link.send(self.now, &chunk);
+        assert!(chunk.len() <= bytes_max.max(70_000), "what is large is cut");
+        progress
     }
 
-    /// The owner is frozen: the rest of the copy, the rest of the log.
+    /// The owner is frozen: what is left.
     fn finish(&mut self) {
-        while self.progress == CopyProgress::More {
-            self.copy_chunk(500);
-        }
-        let log = self.source.take_log();
-        self.link.send(self.now, &log);
+        while self.copy_chunk(500) == CopyProgress::More {}
+        assert_eq!(self.source.unsent_bytes(), 0);
     }
 }
 
@@ -248,8 +259,6 @@ proptest! {
             link: Link { learner, sent: Digest::default(), received: Digest::default() },
             model: Model::default(),
             now: UnixMillis(START_MS),
-            cursor: CopyCursor::default(),
-            progress: CopyProgress::More,
             fresh: 0,
         };
         for step in &steps {

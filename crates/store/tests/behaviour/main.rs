@@ -13,7 +13,7 @@ mod threads;
 use std::collections::BTreeMap;
 
 use annulet_ring::Slot;
-use annulet_store::{Db, Entries, Keyspace, UnixMillis};
+use annulet_store::{CopyProgress, Db, Entries, Keyspace, UnixMillis};
 
 /// Before every deadline: shows entries that have expired and are not yet removed, too.
 const DAWN: UnixMillis = UnixMillis(0);
@@ -33,6 +33,16 @@ fn slot() -> Slot {
 
 fn key(number: usize) -> Vec<u8> {
     format!("{{tag}}{number}").into_bytes()
+}
+
+/// All that is to be sent to the learner by now, of a copy that is begun here if there is none.
+fn sent(entries: &mut Entries<'_>) -> Vec<u8> {
+    if !entries.is_copying() {
+        entries.start_copy();
+    }
+    let mut sent = Vec::new();
+    while entries.copy_chunk(usize::MAX, &mut sent).unwrap() == CopyProgress::More {}
+    sent
 }
 
 type Contents = BTreeMap<(Db, Vec<u8>), (Vec<u8>, Option<UnixMillis>)>;
