@@ -23,7 +23,7 @@ pub(crate) fn print(text: &str) -> Outcome {
         .map_err(|_| Failure::OutputClosed)
 }
 
-/// Prints `text` like [`print`], for whoever still reads it: a server goes on when nobody does.
+/// Prints `text` like [`print()`], for whoever still reads it: a server goes on when nobody does.
 pub(crate) fn announce(text: &str) {
     let _ = print(text);
 }

@@ -91,10 +91,7 @@ async fn run(shared: &Shared, command: &Everywhere) -> Result<Gather, Error> {
         if now >= start + TIMEOUT_MS
             || now >= rounds.alive_at + shared.node.config.forward_timeout_ms
         {
-            let slots = rounds.todo.len();
-            return Err(Error::TryAgain {
-                reason: format!("{slots} slots did not answer in time; the others did"),
-            });
+            return Err(unfinished(&command.head, rounds.todo.len()));
         }
         wait::for_change(&mut changes, now + RETRY_PAUSE_MS).await;
     }
@@ -174,6 +171,15 @@ async fn gather(
     let rest = gather_here(&shared.node, head.spec, head.db, args, slots, &mut take).await;
     take(rest);
     closed
+}
+
+/// The time is over. A client that reads `TRYAGAIN` may take it that nothing was done.
+fn unfinished(head: &Head, slots: usize) -> Error {
+    let reason = format!("{slots} slots did not answer in time; the others did");
+    match head.spec.is_write() {
+        true => Error::Indeterminate { reason },
+        false => Error::TryAgain { reason },
+    }
 }
 
 /// Whether running it twice is the same as running it once.
