@@ -3,7 +3,7 @@
 //! turmoil runs each host in a tokio runtime of its own, and a new one after each crash; so the runtime's id tells which
 //! host is running. Everything here follows from the seed of the run.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ struct Host {
 thread_local! {
     /// The hosts of the run on this thread, by the runtime that each has now.
     static HOSTS: RefCell<HashMap<Id, Host>> = RefCell::default();
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// For code that runs on no host.
     static OUTSIDE: RefCell<Random> = const { RefCell::new(Random(0)) };
 }
@@ -69,6 +70,7 @@ impl Random {
 pub fn begin(seed: u64) {
     HOSTS.with_borrow_mut(HashMap::clear);
     OUTSIDE.set(Random::new(seed, u64::MAX));
+    NOW.set(Duration::ZERO);
 }
 
 /// Says which host the current runtime is. `number` is its own in the run, and `boot` counts its starts.
@@ -100,9 +102,14 @@ pub fn boot_number() -> u32 {
     with_host(|host| host.boot).unwrap_or(0)
 }
 
-/// Virtual time since the run began, as the running host counts it.
+/// Virtual time since the run began, as the running host counts it; between two steps, what [`set_now`] said.
 pub fn elapsed() -> Duration {
-    turmoil::sim_elapsed().unwrap_or_default()
+    turmoil::sim_elapsed().unwrap_or_else(|| NOW.get())
+}
+
+/// Says what time it is for code that runs on no host.
+pub fn set_now(elapsed: Duration) {
+    NOW.set(elapsed);
 }
 
 pub(crate) fn random_u64() -> u64 {

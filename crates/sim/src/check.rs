@@ -20,6 +20,9 @@ pub(crate) use register::check as check_registers;
 /// Violations that a report has room for; a broken run breaks everything.
 const VIOLATIONS_MAX: usize = 20;
 
+/// Unique words are short; what is longer is there for its size.
+const WORD_BYTES_MAX: usize = 32;
+
 /// What the checkers remember.
 #[derive(Debug, Default)]
 pub(crate) struct Checks {
@@ -57,7 +60,9 @@ impl Checks {
             let key = String::from_utf8_lossy(key).into_owned();
             self.counted.entry(key).or_default().push(ran.epoch);
         }
-        if ran.write && !word.is_empty() {
+        let host = ran.process.0;
+        tracing::trace!(host, slot = %ran.slot, epoch = %ran.epoch, write = ran.write, ?ran.at, "ran");
+        if ran.write && !word.is_empty() && word.len() <= WORD_BYTES_MAX {
             let Ran { at, process, slot, epoch, .. } = *ran;
             let written = Written { at, process, slot, epoch };
             let word = String::from_utf8_lossy(word).into_owned();

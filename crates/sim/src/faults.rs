@@ -130,8 +130,6 @@ pub(crate) struct Faults {
     copies: Vec<Stored>,
     /// Those that came about, by kind and moment.
     pub(crate) fired: BTreeMap<(Kind, Moment), u64>,
-    /// DataNodes that crashed, or may have been declared dead for a fault of ours.
-    pub(crate) crashed: BTreeSet<usize>,
 }
 
 impl Faults {
@@ -145,7 +143,6 @@ impl Faults {
             latency_max,
             copies: Vec::new(),
             fired: BTreeMap::new(),
-            crashed: BTreeSet::new(),
         }
     }
 
@@ -209,10 +206,7 @@ impl Faults {
                 }
                 true
             }
-            Kind::Crash => {
-                self.crashed.insert(node);
-                self.crash(sim, world, node_host(node), &node_name(node), until)
-            }
+            Kind::Crash => self.crash(sim, world, node_host(node), &node_name(node), until),
             Kind::NameNodeCrash => self.crash(sim, world, NAMENODE_HOST, NAMENODE_NAME, until),
             Kind::OldCopy => {
                 if self.copies.is_empty() {
@@ -255,7 +249,8 @@ impl Faults {
         name: &str,
         until: Duration,
     ) -> bool {
-        if !sim.is_host_running(name) {
+        let runs = world.processes.borrow().get(&host).is_some_and(|process| process.runs);
+        if !runs {
             return false;
         }
         sim.crash(name);

@@ -51,6 +51,8 @@ impl History {
 
     /// Notes what came of it.
     pub(crate) fn end(&mut self, op: usize, outcome: Outcome) {
+        let Op { command, key, value, .. } = &self.ops[op];
+        tracing::debug!(command, key, value, ?outcome);
         self.ops[op].ended = Some((sim::elapsed(), outcome));
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) changes: Vec<(Duration, Change)>,
     /// What breaks.
     pub(crate) faults: Vec<Fault>,
+    /// Bytes that lie in each slot, about, so that a copy takes its time; 0: hardly any.
+    pub(crate) filler_bytes: u64,
     /// How long clients work before everything is mended.
     pub(crate) work: Duration,
 }
@@ -62,7 +64,8 @@ impl Plan {
         }
         let work = at + Duration::from_millis(2500);
         let faults = Self::faults(&mut random, kinds, work);
-        Self { founders, latency_max, changes, faults, work }
+        let filler_bytes = [0, 20_000, 100_000][random.below(3) as usize];
+        Self { founders, latency_max, changes, faults, filler_bytes, work }
     }
 
     fn faults(random: &mut Random, kinds: &[Kind], work: Duration) -> Vec<Fault> {

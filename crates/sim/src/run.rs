@@ -6,6 +6,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
+use annulet_cluster::message::MemberState;
+use annulet_cluster::naming::StoredMember;
 use annulet_cluster::slot::SlotState;
 use annulet_net::sim;
 use annulet_ring::{NodeRef, Slot};
@@ -21,7 +23,7 @@ use crate::world::{self, LEFT, NAMENODE, NAMENODE_HOST, Process, World, node_hos
 /// The network and all hosts go on by so much at a time.
 const TICK: Duration = Duration::from_millis(1);
 /// Segments that one connection holds.
-const TCP_SEGMENTS_MAX: usize = 4096;
+const TCP_SEGMENTS_MAX: usize = 64;
 /// Nothing takes longer than this.
 const RUN_MAX: Duration = Duration::from_secs(900);
 /// A healthy cluster has formed by then.
@@ -97,8 +99,6 @@ struct Run<'a> {
     faults: Faults,
     /// DataNodes that have been started.
     nodes: Vec<usize>,
-    /// Those that are to leave, and have not been seen to.
-    leaving: Vec<usize>,
     /// Hosts whose software has ended by itself, and when it is to start again.
     restarts: Vec<(Duration, String)>,
     clients: u32,
@@ -125,7 +125,6 @@ impl Run<'_> {
             checks: Checks::default(),
             faults,
             nodes: Vec::new(),
-            leaving: Vec::new(),
             restarts: Vec::new(),
             clients: 0,
         }
@@ -143,6 +142,10 @@ impl Run<'_> {
         self.client(|world, host| workload::by_library(world, host));
         self.client(|world, host| workload::by_library(world, host));
         self.client(|world, host| workload::by_pipeline(world, host));
+        if self.plan.filler_bytes > 0 {
+            let bytes = self.plan.filler_bytes;
+            self.client(move |world, host| workload::fill(world, host, bytes));
+        }
         for _ in 0..3 {
             self.client(|world, host| workload::by_wire(world, host));
         }
@@ -186,6 +189,7 @@ impl Run<'_> {
             self.checks.violated(format!("the simulation ended: {error}"));
         }
         let now = self.sim.elapsed();
+        sim::set_now(now);
         self.checks.step(&self.world, now);
         self.supervise();
         stepped.is_ok()
@@ -205,10 +209,7 @@ impl Run<'_> {
             let node = self.nodes.iter().copied().find(|&index| node_host(index) == host);
             let name = node.map_or_else(|| "n".to_owned(), node_name);
             self.sim.crash(name.as_str());
-            let left = node.is_some() && reason.contains(LEFT);
-            if left {
-                self.leaving.retain(|index| Some(*index) != node);
-            } else {
+            if !reason.starts_with(LEFT) {
                 self.restarts.push((now + RESTART_PAUSE, name));
             }
         }
@@ -260,7 +261,6 @@ impl Run<'_> {
         match change {
             Change::Join(index) => self.start_node(index),
             Change::Drain(index) => {
-                self.leaving.push(index);
                 self.client(move |world, host| drain(world, host, index));
             }
         }
@@ -285,9 +285,10 @@ impl Run<'_> {
         let running: BTreeSet<NodeRef> = running.collect();
         let members: BTreeSet<NodeRef> =
             stored.members.values().map(|member| member.info.node.clone()).collect();
-        // A node that was to leave and crashed comes back as another one, which was not told to.
-        let leaving = self.leaving.iter().any(|index| !self.faults.crashed.contains(index));
-        if members != running || leaving {
+        let resting = |member: &StoredMember| {
+            matches!(member.info.state, MemberState::Active | MemberState::Drained)
+        };
+        if members != running || !stored.members.values().all(resting) {
             return false;
         }
         let in_place = Slot::all().all(|slot| {

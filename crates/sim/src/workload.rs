@@ -2,6 +2,7 @@
 
 mod append;
 mod count;
+mod fill;
 
 use std::rc::Rc;
 
@@ -13,6 +14,7 @@ use crate::world::World;
 
 pub(crate) use append::{by_library, by_pipeline};
 pub(crate) use count::{COUNTERS, by_wire, counter_key};
+pub(crate) use fill::fill;
 
 /// Keys that are appended to; over all slots of a simulation with few of them.
 pub(crate) const APPEND_KEYS: u64 = 48;

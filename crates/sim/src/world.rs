@@ -42,6 +42,7 @@ pub(crate) struct World {
 pub(crate) struct Process {
     /// How often it was started.
     pub(crate) boot: u32,
+    pub(crate) runs: bool,
     pub(crate) audit: Option<Audit>,
     /// A DataNode's ports are open, or the NameNode has started.
     pub(crate) ready: bool,
@@ -65,7 +66,7 @@ impl World {
     fn boot(&self, host: u32) {
         let mut processes = self.processes.borrow_mut();
         let process = processes.entry(host).or_default();
-        *process = Process { boot: process.boot + 1, ..Process::default() };
+        *process = Process { boot: process.boot + 1, runs: true, ..Process::default() };
         sim::boot(self.seed, host, process.boot, 0);
         tracing::info!(host, boot = process.boot, "a process starts");
     }

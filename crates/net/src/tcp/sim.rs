@@ -2,12 +2,18 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use turmoil::net::tcp;
+
 pub(super) use turmoil::net::lookup_host;
-pub use turmoil::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-pub use turmoil::net::{TcpListener, TcpStream};
+
+/// What one write puts on the wire at the most. turmoil counts segments, whatever their size; with this a connection has
+/// the room of a real one, and long messages arrive in pieces.
+const SEGMENT_BYTES_MAX: usize = 4096;
 
 /// A port that is ours, but not open yet. Nothing else on a simulated host could take it.
 #[derive(Debug)]
@@ -27,8 +33,9 @@ impl Reserved {
     /// # Errors
     /// When the port is open already.
     pub fn listen(self) -> io::Result<TcpListener> {
-        match pin!(TcpListener::bind(self.0)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(listener) => listener,
+        let bound = pin!(turmoil::net::TcpListener::bind(self.0));
+        match bound.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(listener) => listener.map(TcpListener),
             Poll::Pending => Err(io::Error::other("turmoil binds without waiting")),
         }
     }
@@ -53,6 +60,129 @@ pub fn tune(_stream: &TcpStream) -> io::Result<()> {
 /// A number of the connection that is the same in every run: the peer's port.
 pub fn number(stream: &TcpStream) -> i32 {
     stream.peer_addr().map_or(0, |address| i32::from(address.port()))
+}
+
+/// An open port.
+pub struct TcpListener(turmoil::net::TcpListener);
+
+impl TcpListener {
+    /// The next connection and who opened it.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, address) = self.0.accept().await?;
+        Ok((TcpStream(stream), address))
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct TcpStream(turmoil::net::TcpStream);
+
+impl TcpStream {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        turmoil::net::TcpStream::connect(address).await.map(Self)
+    }
+
+    /// Writes what there is room for.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none; others when the connection is broken.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(segment(bytes))
+    }
+
+    /// This side's address.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The other side's.
+    ///
+    /// # Errors
+    /// None.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// The two directions, each by itself.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let (read, write) = self.0.into_split();
+        (read, OwnedWriteHalf(write))
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, segment(bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// The reading direction of a connection.
+pub use tcp::OwnedReadHalf;
+
+/// The writing direction of a connection.
+#[derive(Debug)]
+pub struct OwnedWriteHalf(tcp::OwnedWriteHalf);
+
+impl AsyncWrite for OwnedWriteHalf {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, segment(bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+fn segment(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(SEGMENT_BYTES_MAX)]
 }
 
 /// A connection between two tasks; a simulated host has one runtime.
