@@ -17,8 +17,33 @@ pub(crate) use append::check as check_appends;
 pub(crate) use count::check as check_counters;
 pub(crate) use register::check as check_registers;
 
-/// Violations that a report has room for; a broken run breaks everything.
-const VIOLATIONS_MAX: usize = 20;
+/// Violations of one invariant that a report shows; a broken run breaks everything a hundred times.
+const VIOLATIONS_SHOWN_MAX: usize = 3;
+
+/// What must not be, by invariant.
+#[derive(Debug, Default)]
+pub(crate) struct Violations(BTreeMap<String, Vec<String>>);
+
+impl Violations {
+    /// One more; `what` begins with the invariant's name and a colon.
+    pub(crate) fn add(&mut self, what: String) {
+        tracing::error!("{what}");
+        let invariant = what.split(':').next().unwrap_or_default().to_owned();
+        self.0.entry(invariant).or_default().push(what);
+    }
+
+    /// The first of each, and how many more there are.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (invariant, all) in &self.0 {
+            lines.extend(all.iter().take(VIOLATIONS_SHOWN_MAX).cloned());
+            if all.len() > VIOLATIONS_SHOWN_MAX {
+                lines.push(format!("{invariant}: {} more", all.len() - VIOLATIONS_SHOWN_MAX));
+            }
+        }
+        lines
+    }
+}
 
 /// Unique words are short; what is longer is there for its size.
 const WORD_BYTES_MAX: usize = 32;
@@ -31,7 +56,7 @@ pub(crate) struct Checks {
     /// The epochs under which each counter was counted up, once for each time.
     pub(crate) counted: BTreeMap<String, Vec<Epoch>>,
     ownership: ownership::Ownership,
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Violations,
 }
 
 /// A write that ran.
@@ -51,7 +76,6 @@ impl Checks {
             self.note(&ran);
         }
         self.ownership.look(world, now, &mut self.violations);
-        self.violations.truncate(VIOLATIONS_MAX);
     }
 
     fn note(&mut self, ran: &Ran) {
@@ -70,10 +94,8 @@ impl Checks {
         }
     }
 
-    /// A finding, unless there are enough.
+    /// What must not be; it begins with the invariant's name and a colon.
     pub(crate) fn violated(&mut self, what: String) {
-        if self.violations.len() < VIOLATIONS_MAX {
-            self.violations.push(what);
-        }
+        self.violations.add(what);
     }
 }

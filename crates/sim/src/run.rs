@@ -136,7 +136,7 @@ impl Run<'_> {
         for index in 0..self.plan.founders {
             self.start_node(index);
         }
-        if !self.until(FORMATION_MAX, "the cluster has formed", Self::is_formed) {
+        if !self.until(FORMATION_MAX, "I25: the cluster has formed", Self::is_formed) {
             return;
         }
         self.client(|world, host| workload::by_library(world, host));
@@ -186,7 +186,7 @@ impl Run<'_> {
     fn step(&mut self) -> bool {
         let stepped = self.sim.step();
         if let Err(error) = &stepped {
-            self.checks.violated(format!("the simulation ended: {error}"));
+            self.checks.violated(format!("the simulation: {error}"));
         }
         let now = self.sim.elapsed();
         sim::set_now(now);
@@ -223,7 +223,7 @@ impl Run<'_> {
         let started = self.sim.elapsed();
         while !is_so(self) {
             if self.sim.elapsed() - started > limit {
-                self.checks.violated(format!("not so within {limit:?}: {what}"));
+                self.checks.violated(format!("{what}: not so within {limit:?}"));
                 return false;
             }
             if !self.step() {
@@ -334,21 +334,22 @@ impl Run<'_> {
             }
             Ok(())
         });
-        self.until(CLIENTS_END_MAX, "all keys are read", Self::clients_done);
+        self.until(CLIENTS_END_MAX, "I25: all keys are read", Self::clients_done);
         values.take()
     }
 
     fn report(&mut self) -> Report {
         let history = self.world.history.borrow();
         let mut content = self.world.disk.content();
-        let mut violations = std::mem::take(&mut self.checks.violations);
-        violations.append(&mut content.violations);
+        for what in std::mem::take(&mut content.violations) {
+            self.checks.violations.add(what);
+        }
         let done = |op: &&crate::history::Op| {
             matches!(op.ended, Some((_, crate::history::Outcome::Done(_))))
         };
         Report {
             seed: self.world.seed,
-            violations,
+            violations: self.checks.violations.lines(),
             requests: history.ops.len(),
             acknowledged: history.ops.iter().filter(done).count(),
             flips: content.flips,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use annulet_datanode::audit::Ran;
 use annulet_ring::{Epoch, Incarnation, NodeRef, Slot};
 
+use super::Violations;
 use crate::world::World;
 
 /// One process under one incarnation. A process that was declared dead starts over under another.
@@ -23,11 +24,11 @@ pub(super) struct Ownership {
 
 impl Ownership {
     /// I1.
-    pub(super) fn ran(&mut self, ran: &Ran, violations: &mut Vec<String>) {
+    pub(super) fn ran(&mut self, ran: &Ran, violations: &mut Violations) {
         let server = (ran.process, ran.node.inc);
         let first = *self.served.entry((ran.slot, ran.epoch)).or_insert(server);
         if first != server {
-            violations.push(format!(
+            violations.add(format!(
                 "I1: at {:?} slot {} is served at epoch {} by process {:?} ({}) and was by process {:?} ({})",
                 ran.at, ran.slot, ran.epoch, server.0, server.1, first.0, first.1
             ));
@@ -35,7 +36,7 @@ impl Ownership {
     }
 
     /// I2 and I3, when some node has begun or ceased to serve something.
-    pub(super) fn look(&mut self, world: &World, now: Duration, violations: &mut Vec<String>) {
+    pub(super) fn look(&mut self, world: &World, now: Duration, violations: &mut Violations) {
         let processes = world.processes.borrow();
         let running = processes.iter().filter_map(|(&host, process)| {
             let audit = process.audit.as_ref()?;
@@ -57,14 +58,14 @@ impl Ownership {
             audit.slots(|slot, role, _| {
                 let highest = self.epochs.entry((*process, slot)).or_default();
                 if role.epoch() < *highest {
-                    violations.push(format!("I3: at {now:?} {me} goes back to epoch {} of slot {slot} from {highest}", role.epoch()));
+                    violations.add(format!("I3: at {now:?} {me} goes back to epoch {} of slot {slot} from {highest}", role.epoch()));
                 }
                 *highest = (*highest).max(role.epoch());
                 if !role.may_write() || is_dead {
                     return;
                 }
                 if let Some((other, epoch)) = writers.insert(slot, (me.clone(), role.epoch())) {
-                    violations.push(format!(
+                    violations.add(format!(
                         "I2: at {now:?} slot {slot} is written by {other} (epoch {epoch}) and by {me} (epoch {})",
                         role.epoch()
                     ));
