@@ -228,8 +228,10 @@ impl Node {
         let reborn = NodeRef { id: self.resolved.id.clone(), inc: Incarnation(random::u128()) };
         self.identity.store(Arc::new(reborn));
         let mut dropped = Vec::new();
+        // The NameNode may have declared dead a node that never heard of its own registration.
+        let Some((_, keyspace)) = self.cluster.get() else { return dropped };
         for slot in Slot::all() {
-            let mut guard = self.keyspace().lock(slot);
+            let mut guard = keyspace.lock(slot);
             let epoch = guard.companion().epoch();
             *guard.companion_mut() = SlotRole::new(epoch, annulet_cluster::slot::SlotState::None);
             dropped.push(guard.entries().detach());
