@@ -17,6 +17,7 @@
 use annulet_ring::NodeRef;
 
 use crate::message::{Attempt, Cause};
+use crate::mutant::{self, Mutant};
 
 /// How long the target may take to answer LEARN, the connection included.
 pub const LEARN_MS_MAX: u64 = 5_000;
@@ -120,7 +121,8 @@ pub enum Effect {
     Ask,
     /// Send COMMIT to the NameNode. Answered by [`Event::Settled`] when all slots have been decided about.
     Commit,
-    /// Send QUERY to the NameNode. Answered like [`Effect::Commit`].
+    /// Send QUERY to the NameNode for the slots that are in doubt under this attempt, at the epochs they are in doubt at:
+    /// naming others would void what has been started with them since. Answered like [`Effect::Commit`].
     Query,
     /// Cancel the slots, send CANCEL to the target and ABORT to the NameNode. The batch is over.
     GiveUp {
@@ -137,7 +139,7 @@ pub enum Effect {
 }
 
 /// How far the batch is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// The target has been asked to learn.
     Connecting,
@@ -159,7 +161,7 @@ pub enum Phase {
 }
 
 /// Rounds of changes until little is left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CatchUp {
     /// The latest mark.
     mark: u64,
@@ -173,7 +175,7 @@ pub struct CatchUp {
 }
 
 /// Whether the batch may freeze.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Admission {
     NotAsked,
     Asked,
@@ -181,7 +183,7 @@ enum Admission {
 }
 
 /// The giving side of one batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Batch {
     attempt: Attempt,
     target: NodeRef,
@@ -287,6 +289,10 @@ impl Batch {
             }
             Phase::CatchingUp(_) => return self.send_changes(now_ms, effects),
             Phase::Frozen { .. } => format!("the target was not ready within {FREEZE_MS_MAX} ms"),
+            Phase::InDoubt if mutant::is(Mutant::M2) => {
+                self.phase = Phase::Frozen { digest: None };
+                "the NameNode does not answer".to_owned()
+            }
             Phase::InDoubt => {
                 self.due_ms = now_ms + QUERY_INTERVAL_MS;
                 return effects.push(Effect::Query);

@@ -5,6 +5,7 @@
 
 pub mod handoff;
 pub mod message;
+pub mod mutant;
 pub mod naming;
 pub mod slot;
 pub mod view;

@@ -30,7 +30,7 @@ impl fmt::Display for Attempt {
 }
 
 /// Where a DataNode can be reached, as `host:port` each, never empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Addresses {
     /// Plain clients (default port 7001).
     pub client: String,
@@ -43,7 +43,7 @@ pub struct Addresses {
 }
 
 /// What a DataNode says of itself when it opens the control link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Registration {
     /// [`PROTOCOL_VERSION`] of the node.
     pub protocol: u32,
@@ -94,7 +94,7 @@ impl MemberState {
 }
 
 /// A member as everybody knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MemberInfo {
     /// Who.
     #[serde(flatten)]
@@ -111,7 +111,7 @@ pub struct MemberInfo {
 }
 
 /// Slots with one epoch and one owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SlotsConfig {
     /// The slots.
     pub slots: SlotSet,
@@ -127,7 +127,7 @@ pub struct SlotsConfig {
 }
 
 /// A committed configuration, whole or as the difference to an earlier version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Config {
     /// Of the NameNode that sends it.
     pub generation: Generation,
@@ -142,7 +142,7 @@ pub struct Config {
 }
 
 /// What a node's load looks like, sent with each heartbeat.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Load {
     /// Keys in the slots it serves.
     pub keys: u64,
@@ -157,7 +157,7 @@ pub struct Load {
 }
 
 /// Slots and the epoch the sender holds them at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SlotsAtEpoch {
     /// The slots.
     pub slots: SlotSet,
@@ -177,7 +177,7 @@ pub enum Cause {
 }
 
 /// From a DataNode to the NameNode.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ToNameNode {
     /// `REGISTER`: opens the link.
     Register(Registration),
@@ -221,7 +221,7 @@ pub enum ToNameNode {
 }
 
 /// Why a node may not join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// The node belongs to another cluster.
@@ -239,7 +239,7 @@ pub enum Refusal {
 }
 
 /// From the NameNode to a DataNode.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ToNode {
     /// `WELCOME`: the registration is accepted.
     Welcome {

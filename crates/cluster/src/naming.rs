@@ -83,7 +83,7 @@ pub const PROBE_FAILURES_MAX: u32 = 3;
 pub const STATUS_ROUNDS_MAX: usize = 64;
 
 /// What an operator may choose.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Options {
     /// A new cluster waits this long after the first registration, so that nodes started together share from the start.
     pub formation_ms: u64,
@@ -100,7 +100,7 @@ impl Default for Options {
 }
 
 /// Who this NameNode is.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 struct Identity {
     cluster_id: ClusterId,
     generation: Generation,
@@ -108,7 +108,7 @@ struct Identity {
 }
 
 /// The machine. See the module's text.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub struct Naming {
     options: Options,
     identity: Identity,
@@ -233,6 +233,14 @@ impl Naming {
     /// The target of the plan.
     pub fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// Whether it is a member that this NameNode has no link to.
+    #[cfg(test)]
+    pub(crate) fn is_unlinked(&self, node: &annulet_ring::NodeRef) -> bool {
+        self.members
+            .get(&node.id)
+            .is_some_and(|member| member.node() == node && member.link.is_none())
     }
 }
 

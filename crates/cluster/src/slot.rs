@@ -19,10 +19,11 @@
 
 use annulet_ring::{Epoch, NodeRef};
 
-use crate::message::Attempt;
+use crate::message::{Attempt, SlotsConfig};
+use crate::mutant::{self, Mutant};
 
 /// The node's part in the life of a slot.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum SlotState {
     /// Somebody else's, or nobody's.
     #[default]
@@ -71,7 +72,7 @@ pub enum Access {
 }
 
 /// One slot as this node sees it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Slot {
     epoch: Epoch,
     state: SlotState,
@@ -135,6 +136,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What a decision of the NameNode is to the slots that it names, on the node `me`.
+    pub fn config(decision: &SlotsConfig, me: &NodeRef) -> Self {
+        let mine = decision.owner.as_ref().is_some_and(|owner| match mutant::is(Mutant::M12) {
+            true => owner.id == me.id,
+            false => owner == me,
+        });
+        Self::Config { epoch: decision.epoch, mine, attempt: decision.attempt }
+    }
+}
+
 /// What has to be done about it, in this order, before the slot's lock is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -191,6 +203,8 @@ impl Slot {
     /// What a command has to do that reads or writes the slot.
     pub fn access(&self, write: bool) -> Access {
         match self.state {
+            SlotState::Learner { sealed: true, .. } if mutant::is(Mutant::M1) => Access::Run,
+            SlotState::InDoubt { .. } if !write && mutant::is(Mutant::M13) => Access::Run,
             SlotState::Owner | SlotState::Copying { .. } => Access::Run,
             SlotState::Frozen { .. } if !write => Access::Run,
             SlotState::Frozen { .. } | SlotState::InDoubt { .. } => Access::Wait,
@@ -229,6 +243,10 @@ impl Slot {
                     self.state = SlotState::Owner;
                     effects.extend([Effect::StopLog, Effect::Wake]);
                 }
+                SlotState::InDoubt { .. } if mutant::is(Mutant::M2) => {
+                    self.state = SlotState::Owner;
+                    effects.extend([Effect::StopLog, Effect::Wake]);
+                }
                 _ => effects.push(Effect::Refuse),
             },
             Event::Learn { attempt, epoch } => self.learn(attempt, epoch, effects),
@@ -255,7 +273,8 @@ impl Slot {
         by: Option<Attempt>,
         effects: &mut Vec<Effect>,
     ) {
-        if epoch <= self.epoch {
+        let is_news = epoch > self.epoch || epoch == self.epoch && mutant::is(Mutant::M5);
+        if !is_news {
             return;
         }
         self.epoch = epoch;

@@ -11,7 +11,7 @@ use annulet_ring::{Epoch, Generation, NodeId, NodeRef, SLOT_COUNT, Slot};
 use crate::message::{Config, MemberInfo};
 
 /// One slot of the view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Entry {
     epoch: Epoch,
     /// Index into `owners`.
@@ -19,7 +19,7 @@ struct Entry {
 }
 
 /// The cluster as of one topology version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct View {
     generation: Generation,
     version: u64,

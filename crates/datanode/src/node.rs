@@ -193,14 +193,12 @@ impl Node {
         let mut effects = Vec::new();
         let mut dropped = Vec::new();
         for change in &topology.slots {
-            let mine = change.owner.as_ref() == Some(&me);
             for slot in change.slots.iter() {
                 let mut guard = self.keyspace().lock(slot);
                 effects.clear();
-                let event = Event::Config { epoch: change.epoch, mine, attempt: change.attempt };
                 let is_elsewhere = |role: &SlotRole| role.access(false) == Access::Elsewhere;
                 let was_here = !is_elsewhere(guard.companion());
-                guard.companion_mut().step(event, &mut effects);
+                guard.companion_mut().step(Event::config(change, &me), &mut effects);
                 if was_here && is_elsewhere(guard.companion()) {
                     self.given_away.note(slot, now_ms);
                 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// end at its tokens: the owner of a slot is the node of the first token at or after it.
 ///
 /// The ring says who *should* own a slot; who does own it, the slot table of the NameNode says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ring {
     tokens: BTreeMap<Slot, NodeId>,
 }

@@ -53,7 +53,7 @@ const WORDS: usize = SLOT_COUNT / WORD_BITS;
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// A set of slots: a bitmap of 2 KiB on the heap.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SlotSet {
     words: Box<[u64; WORDS]>,
 }

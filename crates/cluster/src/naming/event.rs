@@ -20,7 +20,7 @@ pub struct ProbeId(pub u64);
 pub struct RequestId(pub u64);
 
 /// What came of a probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProbeOutcome {
     /// Somebody answered in time, and this is who.
     Alive(NodeRef),
@@ -29,7 +29,7 @@ pub enum ProbeOutcome {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// Time went on; expected several times a second.
     Tick,
@@ -85,7 +85,7 @@ pub enum Event {
 }
 
 /// Something to be done. Effects are carried out in order; those behind a [`Effect::Persist`] wait until it is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Make these decisions durable, all or none.
     Persist(Vec<Decision>),
@@ -126,7 +126,7 @@ pub enum Effect {
 }
 
 /// An answer to an administrator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// The drain has begun, or why it has not.
     Drain(Result<(), String>),

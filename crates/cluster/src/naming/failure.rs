@@ -11,14 +11,14 @@ use super::{
 use crate::message::{Load, ToNode};
 
 /// Probes that are under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(super) struct Probes {
     sent: u64,
     under_way: BTreeMap<ProbeId, (Purpose, NodeRef)>,
 }
 
 /// Why somebody is probed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
     /// It was not heard for a while.
     Trial,
@@ -164,7 +164,7 @@ impl Naming {
             self.then(Effect::CloseLink(link));
         }
         self.bury(&node, true);
-        self.abort_where(|batch| batch.source == node || batch.target == node);
+        self.abort_moves_of(&node);
         let slots = self.slots.slots_of(Some(&node));
         self.note(format!(
             "{node}: dead: {reason}; its {} slots go, empty, to their ring successors",

@@ -6,7 +6,7 @@ use super::{LinkId, PROBE_FAILURES_MAX, PROBE_INTERVAL_MS, SILENCE_MS, StoredMem
 use crate::message::{Load, MemberInfo, MemberState};
 
 /// A member.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Member {
     pub(super) info: MemberInfo,
     /// After a drain it stays, without slots.
@@ -67,7 +67,7 @@ impl Member {
 }
 
 /// Up to [`PROBE_FAILURES_MAX`] probes in a row that decide whether a process lives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Trial {
     failures: u32,
     waiting: bool,

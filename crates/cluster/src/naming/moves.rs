@@ -7,6 +7,7 @@ use annulet_ring::{NodeId, NodeRef, Slot, SlotSet};
 use super::plan::Batch;
 use super::{BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX};
 use crate::message::{Attempt, SlotsAtEpoch, ToNode};
+use crate::mutant::{self, Mutant};
 
 impl Naming {
     /// Gives every source as many batches as it may send at a time.
@@ -101,10 +102,14 @@ impl Naming {
         if batch.source != *sender {
             return Err(format!("it is a move of {}", batch.source));
         }
-        if batch.target != *target {
+        let is_same = |node: &NodeRef| match mutant::is(Mutant::M12) {
+            true => node.id == target.id,
+            false => node == target,
+        };
+        if !is_same(&batch.target) {
             return Err(format!("it is a move to {}", batch.target));
         }
-        let member = self.members.get(&target.id).filter(|member| member.node() == target);
+        let member = self.members.get(&target.id).filter(|member| is_same(member.node()));
         let member = member.ok_or_else(|| format!("{target} is no member"))?;
         // It may be dead, and its copy with it, while the source still holds everything.
         if !member.is_ready_to_move() {
@@ -169,11 +174,19 @@ impl Naming {
                 || (batch.source == *sender && batch.slots.intersects(&doubtful))
         });
         doubtful.difference_with(&aborted);
-        for slot in doubtful.iter() {
+        for slot in doubtful.iter().filter(|_| !mutant::is(Mutant::M5)) {
             self.raise_epoch(slot);
         }
         self.plan_moves();
         self.tell_slots(link, named);
+    }
+
+    /// R9: an incarnation is gone, and with it what it had under way as a source or as a target.
+    pub(super) fn abort_moves_of(&mut self, gone: &NodeRef) {
+        let forgets_target = mutant::is(Mutant::M12);
+        self.abort_where(|batch| {
+            batch.source == *gone || (batch.target == *gone && !forgets_target)
+        });
     }
 
     /// Gives up the moves that `choose` names. Their slots stay where they are, under higher epochs, which voids the
@@ -184,6 +197,9 @@ impl Naming {
 
     fn abort_slots_where(&mut self, choose: impl Fn(Attempt, &Batch) -> bool) -> SlotSet {
         let mut slots = SlotSet::new();
+        if mutant::is(Mutant::M5) {
+            return slots;
+        }
         self.plan.under_way.retain(|&attempt, batch| {
             let chosen = choose(attempt, batch);
             if chosen {

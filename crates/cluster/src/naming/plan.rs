@@ -8,7 +8,7 @@ use super::{Decision, MOVE_PAUSE_FIRST_MS, MOVE_PAUSE_MAX_MS, Naming};
 use crate::message::{Attempt, MemberState, ToNode};
 
 /// Whether the first assignment of slots has been made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Formation {
     /// No node has registered yet.
     Empty,
@@ -32,7 +32,7 @@ impl Formation {
 }
 
 /// Moves that wait, moves under way, and how far the resize has come.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(super) struct Plan {
     /// By source and target; no set is empty.
     pub(super) waiting: BTreeMap<(NodeId, NodeId), SlotSet>,
@@ -48,7 +48,7 @@ pub(super) struct Plan {
 }
 
 /// Slots on their way from one node to another under one attempt.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Batch {
     pub(super) source: NodeRef,
     pub(super) target: NodeRef,
@@ -64,7 +64,7 @@ impl Batch {
 }
 
 /// No move between two nodes before a certain time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(super) struct Pause {
     length_ms: u64,
     pub(super) until_ms: u64,

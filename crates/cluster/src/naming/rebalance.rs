@@ -9,7 +9,7 @@ use super::plan::Formation;
 use super::{Answer, Effect, Naming, RequestId, WEIGHT_MAX};
 
 /// What a rebalance moves, or would move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rebalance {
     /// Every member, by id.
     pub nodes: Vec<Share>,
@@ -18,7 +18,7 @@ pub struct Rebalance {
 }
 
 /// A member's slots before and after a rebalance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Share {
     /// The member.
     pub id: NodeId,
@@ -31,7 +31,7 @@ pub struct Share {
 }
 
 /// Slots that go from one member to another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transfer {
     /// Who gives them.
     pub from: NodeId,

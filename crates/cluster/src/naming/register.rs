@@ -12,7 +12,7 @@ use crate::message::{MemberInfo, MemberState, PROTOCOL_VERSION, Refusal, Registr
 const EPOCH_REPORTED_MAX: u64 = 1 << 62;
 
 /// A new incarnation of a member; it waits for the verdict on the old one.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Takeover {
     link: LinkId,
     registration: Registration,
@@ -252,7 +252,7 @@ impl Naming {
             self.then(Effect::CloseLink(old_link));
         }
         self.bury(&old, true);
-        self.abort_where(|batch| batch.source == old || batch.target == old);
+        self.abort_moves_of(&old);
         let slots = self.slots.slots_of(Some(&old));
         for slot in slots.iter() {
             self.decide(slot, Some(registration.node.clone()), None);

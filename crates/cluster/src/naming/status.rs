@@ -11,7 +11,7 @@ use super::{Answer, Departed, Effect, Naming, ProbeId, RequestId, STATUS_ROUNDS_
 use crate::message::{Addresses, ClusterId, MemberState};
 
 /// Whether the cluster is settled, and why not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Status {
     /// Every member answers, nobody is pending, nothing moves, every slot is served.
     pub settled: bool,
@@ -32,7 +32,7 @@ pub struct Status {
 }
 
 /// Slots that move, counted since nothing had to move last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Moves {
     /// They wait.
     pub planned: usize,
@@ -45,7 +45,7 @@ pub struct Moves {
 }
 
 /// One member as `NODES` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeRow {
     /// Its id.
     pub id: String,
@@ -87,7 +87,7 @@ pub struct DepartedRow {
 }
 
 /// A question for the status that waits for its probes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct StatusRound {
     request: RequestId,
     waiting: BTreeSet<ProbeId>,

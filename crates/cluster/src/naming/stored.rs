@@ -12,7 +12,7 @@ use crate::message::{Attempt, ClusterId, MemberInfo};
 pub const DEPARTED_NODES_MAX: usize = 1024;
 
 /// The durable record of one slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SlotRecord {
     /// Rises with every decision about the slot; 0 before the first one.
     pub epoch: Epoch,
@@ -24,7 +24,7 @@ pub struct SlotRecord {
 }
 
 /// The durable record of one member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StoredMember {
     /// As everybody knows it.
     pub info: MemberInfo,
@@ -33,7 +33,7 @@ pub struct StoredMember {
 }
 
 /// An incarnation that is no member any more and may not become one again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Departed {
     /// Who.
     pub node: NodeRef,
@@ -42,7 +42,7 @@ pub struct Departed {
 }
 
 /// One thing to remember. A group of them is applied as a whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// Who we are; made once, when the store is new.
     Identity {
@@ -100,7 +100,7 @@ impl fmt::Display for Conflict {
 impl std::error::Error for Conflict {}
 
 /// Everything that is remembered. A [`super::Naming`] is rebuilt from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stored {
     /// The cluster.
     pub cluster_id: ClusterId,

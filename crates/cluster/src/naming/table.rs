@@ -8,7 +8,7 @@ use super::SlotRecord;
 use crate::message::SlotsConfig;
 
 /// The slot table. Changed by `Naming::decide` only, which also writes the decision down.
-#[derive(Debug)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct SlotTable {
     records: Vec<SlotRecord>,
     /// Slots per owner; nobody is in it with 0.

@@ -8,7 +8,7 @@ use super::{Decision, Departed, Effect, LinkId, Naming, SlotRecord, StoredMember
 use crate::message::{Attempt, Config, MemberInfo, ToNode};
 
 /// What the rules have decided and want said within one step.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(super) struct Turn {
     /// The changed slots with their epochs before the step.
     before: BTreeMap<Slot, Epoch>,
