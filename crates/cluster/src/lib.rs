@@ -5,6 +5,8 @@
 
 pub mod handoff;
 pub mod message;
+#[cfg(test)]
+mod model;
 pub mod mutant;
 pub mod naming;
 pub mod slot;

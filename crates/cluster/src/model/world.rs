@@ -1,0 +1,264 @@
+//! The whole world: processes, what is on its way between them, and what must hold at any time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use annulet_ring::{Epoch, Generation, Incarnation, NodeId, NodeRef, Ring, SLOT_COUNT, Slot};
+
+use super::action::Budget;
+use super::process::Process;
+use super::stream::Stream;
+use super::wire::{Content, Link, Shared, Story};
+use crate::message::{
+    Addresses, Attempt, ClusterId, MemberInfo, MemberState, PROTOCOL_VERSION, Registration,
+    ToNameNode,
+};
+use crate::mutant::{self, Mutant};
+use crate::naming::{LinkId, Naming, ProbeId, SlotRecord, Stored, StoredMember};
+use crate::slot::Access;
+
+/// What an observer remembers who sees everything.
+#[derive(Debug, Clone, Default, Hash)]
+pub(super) struct History {
+    /// Every write that was acknowledged in the present life of the slot.
+    pub(super) truth: Content,
+    pub(super) writes: u8,
+    /// Which process has served the slot at an epoch (I1).
+    served: BTreeMap<Epoch, u8>,
+    /// To whom an epoch was issued (I3).
+    pub(super) issued: BTreeMap<Epoch, SlotRecord>,
+    /// Who has promised what (I4).
+    pub(super) promises: BTreeSet<(Attempt, NodeRef)>,
+    /// Incarnations that were declared dead; what they do is allowed to be lost (R15).
+    pub(super) dead: BTreeSet<NodeRef>,
+    pub(super) fault: Option<String>,
+}
+
+impl History {
+    pub(super) fn blame(&mut self, text: impl Into<String>) {
+        self.fault.get_or_insert_with(|| text.into());
+    }
+}
+
+#[derive(Debug, Clone, Hash)]
+pub(super) struct World {
+    pub(super) now_ms: u64,
+    /// The slot that moves.
+    pub(super) slot: Slot,
+    pub(super) budget: Budget,
+    pub(super) nodes: Vec<Process>,
+    pub(super) links: Vec<Link>,
+    pub(super) links_made: u64,
+    pub(super) streams: Vec<Stream>,
+    pub(super) streams_made: u32,
+    pub(super) incarnations: u8,
+    pub(super) name_node: Option<Shared<Naming>>,
+    pub(super) stored: Shared<Stored>,
+    pub(super) probes: Vec<(ProbeId, NodeRef)>,
+    pub(super) history: History,
+    pub(super) story: Story,
+}
+
+/// The one whose slot moves, and the one it moves to.
+const NAMES: [&str; 2] = ["a", "b"];
+
+impl World {
+    /// A settled cluster in which the first node has one slot too many and has just been asked to move it.
+    pub(super) fn new(budget: Budget) -> Self {
+        let node = |n: usize| NodeRef { id: id(NAMES[n]), inc: Incarnation(n as u128 + 1) };
+        let owner = |slot: Slot| usize::from(slot.index() > SLOT_COUNT / 2);
+        let record =
+            |slot| SlotRecord { epoch: Epoch(1), owner: Some(node(owner(slot))), attempt: None };
+        let members = (0..NAMES.len()).map(|n| {
+            let info = MemberInfo {
+                node: node(n),
+                addresses: addresses(&node(n)),
+                state: MemberState::Active,
+                weight: 100,
+                pid: 1,
+            };
+            (node(n).id, StoredMember { info, stay: false })
+        });
+        let stored = Stored {
+            cluster_id: Self::cluster_id(),
+            version: 1,
+            generation: Generation(1),
+            ring: Ring::of_owners(|slot| Some(node(owner(slot)).id)),
+            members: members.collect(),
+            slots: Slot::all().map(record).collect(),
+            ..Stored::default()
+        };
+        let now_ms = 1_000_000;
+        let naming = Naming::new(stored.clone(), super::name_node::options(), now_ms);
+        let mut world = Self {
+            now_ms,
+            slot: Slot::FIRST,
+            budget,
+            nodes: (0..NAMES.len()).map(|n| Process::new(n as u8, node(n))).collect(),
+            links: Vec::new(),
+            links_made: 0,
+            streams: Vec::new(),
+            streams_made: 0,
+            incarnations: NAMES.len() as u8,
+            name_node: Some(Shared::new(naming)),
+            stored: Shared::new(stored),
+            probes: Vec::new(),
+            history: History::default(),
+            story: Story::default(),
+        };
+        for n in (0..NAMES.len()).rev() {
+            world.connect_link(n);
+        }
+        while let Some(id) = world.links.iter().find(|link| !link.up.is_empty()).map(|link| link.id)
+        {
+            world.take_up(id);
+        }
+        world.slot = world.asked_to_move();
+        world
+    }
+
+    /// The one slot that the NameNode wants moved.
+    fn asked_to_move(&self) -> Slot {
+        use crate::message::ToNode;
+        let asked =
+            self.links.iter().flat_map(|link| &link.down).find_map(|message| match &**message {
+                ToNode::Move { slots, .. } => Some(slots.clone()),
+                _ => None,
+            });
+        let asked = asked.expect("the shares differ by two");
+        assert_eq!(asked.len(), 1, "exactly one slot is too many: {asked}");
+        asked.iter().next().expect("it has one")
+    }
+
+    pub(super) fn cluster_id() -> ClusterId {
+        "c".repeat(32)
+    }
+
+    pub(super) fn registration(node: &NodeRef) -> Registration {
+        Registration {
+            protocol: PROTOCOL_VERSION,
+            cluster_id: None,
+            node: node.clone(),
+            addresses: addresses(node),
+            weight: 100,
+            pid: 1,
+            release: String::new(),
+            epoch_max: Epoch::default(),
+            generation_max: Generation::default(),
+            version: 0,
+        }
+    }
+
+    pub(super) fn connect_link(&mut self, n: usize) {
+        self.links_made += 1;
+        let mut link = Link::new(LinkId(self.links_made), n);
+        let registration = self.nodes[n].registration();
+        link.up.push_back(Shared::new(ToNameNode::Register(registration)));
+        self.nodes[n].link = Some(link.id);
+        self.links.push(link);
+    }
+
+    pub(super) fn write(&mut self, n: usize) {
+        self.history.writes += 1;
+        let write = self.history.writes;
+        self.nodes[n].write(write);
+        if !self.is_outcast(n) {
+            self.history.truth.push(write);
+        }
+    }
+
+    /// It was declared dead: it may serve until it hears of that, and what it does is lost (R15).
+    pub(super) fn is_outcast(&self, n: usize) -> bool {
+        self.history.dead.contains(&self.nodes[n].me)
+    }
+
+    pub(super) fn crash(&mut self, n: usize) {
+        self.leave_link(n);
+        for stream in &mut self.streams {
+            if stream.source == n {
+                stream.close_source();
+            }
+            if stream.target == n {
+                stream.close_target();
+            }
+        }
+        self.streams.retain(|stream| stream.source_open || stream.target_open);
+        let node = &mut self.nodes[n];
+        *node = Process { running: false, ..Process::new(node.boot, node.me.clone()) };
+    }
+
+    pub(super) fn restart(&mut self, n: usize) {
+        self.incarnations += 1;
+        let inc = match mutant::is(Mutant::M11) {
+            true => self.nodes[n].me.inc,
+            false => Incarnation(self.incarnations.into()),
+        };
+        let me = NodeRef { id: id(NAMES[n]), inc };
+        self.nodes[n] = Process::new(self.incarnations, me);
+    }
+
+    /// Looks at what every node would do with a command right now.
+    pub(super) fn observe(&mut self) {
+        let mut writers = 0;
+        for (n, name) in NAMES.iter().enumerate() {
+            let node = &self.nodes[n];
+            let (reads, writes) = match node.running {
+                true => [false, true].map(|write| node.slot.access(write) == Access::Run).into(),
+                false => (false, false),
+            };
+            if !reads && !writes {
+                continue;
+            }
+            let (boot, epoch, content) = (node.boot, node.slot.epoch(), node.content);
+            let first = *self.history.served.entry(epoch).or_insert(boot);
+            if first != boot {
+                self.history.blame(format!("I1: two processes served at epoch {epoch}"));
+            }
+            if self.is_outcast(n) {
+                continue;
+            }
+            writers += usize::from(writes);
+            if content != self.history.truth {
+                let what = if writes {
+                    "I5: an acknowledged write is lost or doubled"
+                } else {
+                    "I8: a read is stale"
+                };
+                self.history.blame(format!("{what} on {name}"));
+            }
+        }
+        if writers > 1 {
+            self.history.blame("I2: two nodes write at the same time");
+        }
+    }
+
+    /// The DataNode's end is gone.
+    pub(super) fn notice(&mut self, id: LinkId) {
+        let link = self.links.iter().find(|link| link.id == id);
+        if let Some(n) = link.map(|link| link.node) {
+            self.leave_link(n);
+        }
+    }
+
+    /// One of the messages that wait arrives.
+    pub(super) fn take_down(&mut self, id: LinkId) {
+        let Some(link) = self.links.iter_mut().find(|link| link.id == id) else { return };
+        let n = link.node;
+        if let Some(message) = link.down.pop_front() {
+            self.obey(n, &message);
+        }
+    }
+}
+
+fn id(name: &str) -> NodeId {
+    NodeId::new(name).expect("a valid id")
+}
+
+fn addresses(node: &NodeRef) -> Addresses {
+    let address = |port: u16| format!("{}:{port}", node.id);
+    Addresses {
+        client: address(7001),
+        cluster: address(7101),
+        peer: address(7201),
+        drain: address(7301),
+    }
+}
