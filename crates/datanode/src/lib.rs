@@ -20,6 +20,7 @@ mod execute;
 mod fair;
 mod given_away;
 mod handoff;
+mod histogram;
 mod housekeeping;
 mod link;
 mod node;

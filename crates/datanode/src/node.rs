@@ -1,5 +1,6 @@
 //! What all parts of one DataNode share: who it is, what it keeps, and what it knows of the cluster.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +14,7 @@ use annulet_ring::{Incarnation, NodeRef, Slot};
 use annulet_store::{Detached, Keyspace};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::clients::Clients;
 use crate::config::{Config, Resolved};
@@ -26,6 +27,9 @@ use crate::workers::Workers;
 
 /// Messages that wait for the control link. Senders wait when it is full.
 pub(crate) const CONTROL_QUEUE_MESSAGES_MAX: usize = 256;
+
+/// Slots that may be frozen or in doubt at a time: as many wait for their next command while the NameNode is away (R2).
+pub(crate) const IN_DOUBT_SLOTS_MAX: usize = 64;
 
 /// One DataNode.
 pub(crate) struct Node {
@@ -53,6 +57,10 @@ pub(crate) struct Node {
     pub(crate) farewells_due: AtomicUsize,
     pub(crate) handoff_sockets: Sockets,
     pub(crate) given_away: GivenAway,
+    /// Batches on their way out.
+    pub(crate) attempts: Mutex<BTreeSet<Attempt>>,
+    /// Room among the slots in doubt.
+    pub(crate) in_doubt: Arc<Semaphore>,
     identity: ArcSwap<NodeRef>,
     cluster: OnceLock<(ClusterId, Keyspace<SlotRole>)>,
     view: ArcSwap<View>,
@@ -101,6 +109,8 @@ impl Node {
             farewells_due: AtomicUsize::new(0),
             handoff_sockets: Sockets::default(),
             given_away: GivenAway::default(),
+            attempts: Mutex::default(),
+            in_doubt: Arc::new(Semaphore::new(IN_DOUBT_SLOTS_MAX)),
             identity: ArcSwap::from_pointee(identity),
             cluster: OnceLock::new(),
             view: ArcSwap::from_pointee(View::default()),
@@ -287,6 +297,11 @@ impl Node {
     pub(crate) fn slots_owned(&self) -> usize {
         let (view, me) = (self.view(), self.me());
         Slot::all().filter(|&slot| view.owner(slot) == Some(&me)).count()
+    }
+
+    /// Slots that are frozen, or in doubt, or about to be.
+    pub(crate) fn slots_in_doubt(&self) -> usize {
+        IN_DOUBT_SLOTS_MAX - self.in_doubt.available_permits()
     }
 
     /// Attempts that this node is in doubt about, with their slots.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::execute::Lookups;
+use crate::histogram::Histogram;
 
 /// What has happened on a node since its start.
 #[derive(Debug)]
@@ -29,7 +30,10 @@ pub(crate) struct Stats {
     pub(crate) moves_given_up: AtomicU64,
     /// Slots that this node came to own without the copy it should have had; always 0 unless a rule is broken.
     pub(crate) copies_missing: AtomicU64,
-    pub(crate) freeze_micros_max: AtomicU64,
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) bytes_received: AtomicU64,
+    /// For how long slots that have been handed over were closed, in microseconds.
+    pub(crate) freezes: Histogram,
     pub(crate) commands_per_second: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) used_bytes_peak: AtomicU64,
@@ -85,7 +89,9 @@ impl Stats {
             keys_received: zero(),
             moves_given_up: zero(),
             copies_missing: zero(),
-            freeze_micros_max: zero(),
+            bytes_sent: zero(),
+            bytes_received: zero(),
+            freezes: Histogram::default(),
             commands_per_second: zero(),
             used_bytes: zero(),
             used_bytes_peak: zero(),

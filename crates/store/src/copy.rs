@@ -119,6 +119,11 @@ impl Entries<'_> {
         copying.log.bytes() as u64 + tails.sum::<u64>() + entries
     }
 
+    /// What of it is kept in the log.
+    pub fn log_bytes(&self) -> usize {
+        self.ledger.copying().map_or(0, |copying| copying.log.bytes())
+    }
+
     /// Writes the next part of the stream to `out`: as many effects as fit into `bytes_max`, but at least one if there
     /// are any, so that a larger one goes alone. Chunks have to reach the learner in the order in which they were taken.
     ///

@@ -1,6 +1,6 @@
 //! Connections for copies that a finished batch leaves to the next one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use annulet_ring::NodeRef;
 use parking_lot::Mutex;
@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use crate::socket::Socket;
 
 /// Idle connections kept for one target.
-const IDLE_PER_TARGET_MAX: usize = 4;
+const IDLE_PER_TARGET_MAX: usize = 8;
 
-/// Idle connections by target.
+/// Idle connections by target, in an order that is the same in every run.
 #[derive(Default)]
 pub(crate) struct Sockets {
-    idle: Mutex<HashMap<NodeRef, Vec<Socket>>>,
+    idle: Mutex<BTreeMap<NodeRef, Vec<Socket>>>,
 }
 
 impl Sockets {

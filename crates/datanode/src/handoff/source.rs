@@ -1,351 +1,358 @@
-//! The giving side of a hand-off: copy while the slots are served, freeze, let the NameNode decide.
+//! The giving side of a hand-off. What is done and when is decided by [`Batch`]; here it is carried out.
 
-use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use annulet_cluster::message::{Attempt, SlotsAtEpoch, ToNameNode};
-use annulet_cluster::slot::{Effect, Event, SlotState};
+use annulet_cluster::handoff::{Batch, Effect, Event, Phase};
+use annulet_cluster::message::{Attempt, Cause, ToNameNode};
 use annulet_net::clock;
-use annulet_resp::{OwnedArgs, Progress, RequestParser, write_request};
-use annulet_ring::{Epoch, NodeRef, Slot, SlotSet};
-use annulet_store::{CopyProgress, Digest};
+use annulet_resp::{Progress, RequestParser, write_request};
+use annulet_ring::{NodeRef, SlotSet};
 use bytes::Buf;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
-use super::{encode_attempt, encode_slots};
+use super::frames::{Answer, Refusal};
+use super::outgoing::Outgoing;
+use crate::control::Standing;
 use crate::link::open;
 use crate::link::wire::{LIMITS, Purpose};
-use crate::node::Node;
+use crate::node::{IN_DOUBT_SLOTS_MAX, Node};
 use crate::socket::{Socket, Turn};
 use crate::stats;
 
-/// What is copied of a slot under one lock.
-const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// Bytes on their way to the socket before the source waits for it.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
-/// A round of changes smaller than this is small enough to freeze.
-const LAG_BYTES_MAX: usize = 64 * 1024;
-/// Rounds of changes after which the batch is frozen however much it still changes.
-const ROUNDS_MAX: usize = 50;
-/// A target that takes nothing for so long is given up.
-const STALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long slots may stay frozen before the NameNode is asked.
-const FREEZE_TIMEOUT: Duration = Duration::from_millis(1000);
-/// How often the NameNode is asked again while slots are in doubt.
-const QUERY_INTERVAL: Duration = Duration::from_millis(1000);
+/// How long a connection that an earlier batch has left may take to answer before a new one is opened.
+const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the target may take to accept that the batch is given up; it hears of it in other ways, too.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Moves one batch of slots as the NameNode asked for.
 pub(crate) async fn run(node: Arc<Node>, attempt: Attempt, target: NodeRef, slots: SlotSet) {
+    if !node.attempts.lock().insert(attempt) {
+        // It was asked for twice (S22).
+        return;
+    }
     node.count_leaving(slots.len(), true);
-    let mut batch =
-        Batch { node: &node, attempt, target, slots, socket: None, keys: 0, frozen_at: 0 };
-    match batch.hand_over().await {
-        Ok(groups) => batch.settle(groups).await,
-        Err(reason) => batch.give_up(reason).await,
-    }
-    node.count_leaving(batch.slots.len(), false);
+    let outgoing = Outgoing::new(&node, attempt, &slots);
+    let stream = Stream { node: &node, target, outgoing, socket: None, task: Task::Nothing };
+    Source { stream, slots: slots.len(), attempt, admission: None }.run().await;
+    node.count_leaving(slots.len(), false);
+    node.attempts.lock().remove(&attempt);
 }
 
-struct Batch<'a> {
-    node: &'a Node,
+type Admission = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+struct Source<'a> {
+    stream: Stream<'a>,
     attempt: Attempt,
-    target: NodeRef,
-    slots: SlotSet,
-    socket: Option<Socket>,
-    keys: u64,
-    /// Wall time in microseconds at which the first slot was frozen.
-    frozen_at: u64,
+    slots: usize,
+    admission: Option<Admission>,
 }
 
-impl Batch<'_> {
-    /// Copies, freezes and waits for the target. On success all slots are in doubt.
-    async fn hand_over(&mut self) -> Result<Vec<SlotsAtEpoch>, String> {
-        let groups = self.groups();
-        let mut socket = self.connect(&groups).await?;
-        let mut digests = vec![Digest::default(); self.slots.len()];
-        let slots: Vec<Slot> = self.slots.iter().collect();
-        let epochs =
-            groups.iter().flat_map(|group| group.slots.iter().map(|slot| (slot, group.epoch)));
-        let epochs: BTreeMap<Slot, Epoch> = epochs.collect();
-        for (&slot, digest) in slots.iter().zip(&mut digests) {
-            let epoch = epochs.get(&slot).copied().unwrap_or_default();
-            self.copy(&mut socket, (slot, epoch), digest).await?;
-        }
-        self.catch_up(&mut socket, &slots, &mut digests).await?;
-        self.frozen_at = clock::unix_micros();
-        for (slot, digest) in slots.iter().zip(&mut digests) {
-            self.freeze(&mut socket, *slot, digest)?;
-        }
-        let ready = async {
-            flush(&mut socket).await?;
-            expect(&mut socket, b"READY").await
-        };
-        tokio::time::timeout(FREEZE_TIMEOUT, ready)
-            .await
-            .map_err(|_| format!("the target was not ready within {FREEZE_TIMEOUT:?}"))??;
-        self.socket = Some(socket);
-        match slots
-            .iter()
-            .all(|&slot| self.node.slot_event(slot, Event::Ask { attempt: self.attempt }))
-        {
-            true => Ok(groups),
-            false => Err("the slots were decided about meanwhile".to_owned()),
+impl Source<'_> {
+    async fn run(&mut self) {
+        let node = self.stream.node;
+        let mut effects = Vec::new();
+        let target = self.stream.target.clone();
+        let mut batch = Batch::new(self.attempt, target, clock::boot_millis(), &mut effects);
+        let (mut standing, mut changes) = (node.standing.subscribe(), node.changes());
+        let mut stop = node.stop.subscribe();
+        // Room among the slots in doubt, given back when the batch is over.
+        let mut room = None;
+        loop {
+            for effect in std::mem::take(&mut effects) {
+                if let Some(event) = self.perform(effect).await {
+                    batch.step(clock::boot_millis(), event, &mut effects);
+                }
+            }
+            if !effects.is_empty() {
+                continue;
+            }
+            let is_in_doubt = match batch.phase() {
+                Phase::Over => return,
+                Phase::InDoubt => true,
+                Phase::Connecting
+                | Phase::Copying
+                | Phase::CatchingUp(_)
+                | Phase::Frozen { .. }
+                | Phase::Asking => false,
+            };
+            changes.mark_unchanged();
+            let event = if is_in_doubt && !self.stream.outgoing.is_in_doubt() {
+                Event::Settled { committed: self.stream.outgoing.is_gone() }
+            } else {
+                tokio::select! {
+                    event = self.stream.work() => event,
+                    permit = admitted(&mut self.admission) => {
+                        room = permit.ok();
+                        Event::Admitted
+                    }
+                    () = until(batch.wake_ms()) => Event::Tick,
+                    _ = changes.changed(), if is_in_doubt => continue,
+                    // Even if it is back by now: the NameNode voids what is not in doubt.
+                    _ = standing.changed(), if !is_in_doubt => {
+                        failed("the link to the NameNode was lost".to_owned())
+                    }
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+            };
+            batch.step(clock::boot_millis(), event, &mut effects);
+            debug_assert!(room.is_some() || !is_in_doubt, "in doubt without having been admitted");
         }
     }
 
-    /// The slots by epoch.
-    fn groups(&self) -> Vec<SlotsAtEpoch> {
-        let mut groups: Vec<SlotsAtEpoch> = Vec::new();
-        for slot in self.slots.iter() {
-            let epoch = self.node.keyspace().lock(slot).companion().epoch();
-            match groups.iter_mut().find(|group| group.epoch == epoch) {
-                Some(group) => drop(group.slots.insert(slot)),
-                None => groups.push(SlotsAtEpoch { slots: SlotSet::from_iter([slot]), epoch }),
+    /// Does what the machine wants, and says what came of it if that is known at once.
+    async fn perform(&mut self, effect: Effect) -> Option<Event> {
+        let (node, stream) = (self.stream.node, &mut self.stream);
+        match effect {
+            Effect::Connect => stream.task = Task::Connect,
+            Effect::Copy => {
+                if let Err(reason) = stream.outgoing.start(&stream.target) {
+                    return Some(failed(reason));
+                }
+                stream.begin(None);
+            }
+            Effect::SendChanges { mark } => stream.begin(Some(mark)),
+            Effect::Admit => {
+                let slots = self.slots.min(IN_DOUBT_SLOTS_MAX) as u32;
+                self.admission =
+                    Some(Box::pin(Arc::clone(&node.in_doubt).acquire_many_owned(slots)));
+            }
+            Effect::Freeze => return Some(stream.freeze()),
+            Effect::Ask => return Some(Event::Asked { all: stream.outgoing.ask() }),
+            Effect::Commit => {
+                let (target, slots) = (stream.target.clone(), stream.outgoing.groups());
+                // The control link takes it as soon as it is up; the receiver lives as long as the node.
+                let commit = ToNameNode::Commit { attempt: self.attempt, target, slots };
+                let _ = node.control.send(commit).await;
+            }
+            Effect::Query => {
+                // Without a link it would only wait in the queue; a new link begins with this question.
+                if *node.standing.borrow() == Standing::Linked {
+                    let slots = stream.outgoing.groups();
+                    let _ =
+                        node.control.try_send(ToNameNode::Query { attempt: self.attempt, slots });
+                }
+            }
+            Effect::GiveUp { reason, cause: _ } => self.give_up(reason).await,
+            Effect::End { committed } => self.end(committed),
+        }
+        None
+    }
+
+    async fn give_up(&mut self, reason: String) {
+        let (node, stream) = (self.stream.node, &mut self.stream);
+        stream.outgoing.cancel();
+        self.admission = None;
+        stats::add(&node.stats.moves_given_up, 1);
+        tracing::info!(attempt = %self.attempt, %reason, "gave up handing {} slots over to {}; this node keeps them", self.slots, stream.target);
+        let _ = node.control.send(ToNameNode::Abort { attempt: self.attempt, reason }).await;
+        if let Some(socket) = &mut stream.socket {
+            write_request(&mut socket.output, [b"CANCEL".as_slice()]);
+            let cancel =
+                async { while socket.unsent_bytes() > 0 && socket.turn(false, 0).await.is_ok() {} };
+            let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel).await;
+        }
+    }
+
+    fn end(&mut self, committed: bool) {
+        let (node, stream) = (self.stream.node, &mut self.stream);
+        if !committed {
+            stats::add(&node.stats.moves_given_up, 1);
+            tracing::info!(attempt = %self.attempt, "the NameNode refused to commit the hand-over of {} slots to {}; this node keeps them", self.slots, stream.target);
+            return;
+        }
+        let (keys, bytes) = stream.outgoing.sent();
+        stats::add(&node.stats.slots_sent, self.slots as u64);
+        stats::add(&node.stats.keys_sent, keys);
+        stats::add(&node.stats.bytes_sent, bytes);
+        stream.outgoing.frozen_micros().for_each(|micros| node.stats.freezes.record(micros));
+        tracing::debug!(attempt = %self.attempt, keys, bytes, "handed {} slots over to {}", self.slots, stream.target);
+        if let Some(socket) = stream.socket.take() {
+            node.handoff_sockets.put(stream.target.clone(), socket);
+        }
+    }
+}
+
+/// What the connection is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// It listens.
+    Nothing,
+    Connect,
+    /// It sends a round, and a mark behind it if it is not the first.
+    Send(Option<u64>),
+}
+
+/// The connection to the target and what goes over it.
+struct Stream<'a> {
+    node: &'a Node,
+    target: NodeRef,
+    outgoing: Outgoing<'a>,
+    /// From when it is connected to when it breaks.
+    socket: Option<Socket>,
+    task: Task,
+}
+
+impl Stream<'_> {
+    fn begin(&mut self, mark: Option<u64>) {
+        self.outgoing.begin_round();
+        self.task = Task::Send(mark);
+    }
+
+    fn freeze(&mut self) -> Event {
+        self.task = Task::Nothing;
+        let Some(socket) = &mut self.socket else {
+            return failed("there is no connection".to_owned());
+        };
+        match self.outgoing.freeze(&mut socket.output) {
+            Ok(digest) => Event::Finished { digest },
+            Err(reason) => failed(reason),
+        }
+    }
+
+    /// Goes on until something has happened. Cancel safe, but for connecting, which begins again.
+    async fn work(&mut self) -> Event {
+        if self.task == Task::Connect {
+            self.socket = None;
+            let connected = self.connect().await;
+            self.task = Task::Nothing;
+            return connected.unwrap_or_else(failed);
+        }
+        if self.socket.is_none() {
+            // It broke, which was said.
+            std::future::pending::<()>().await;
+        }
+        match self.go_on().await {
+            Ok(event) => event,
+            Err(reason) => {
+                self.socket = None;
+                failed(reason)
             }
         }
-        groups
     }
 
-    /// A connection on which the target is learning: one that an earlier batch has left, if it still works, or a new one.
-    async fn connect(&self, groups: &[SlotsAtEpoch]) -> Result<Socket, String> {
-        if let Some(mut socket) = self.node.handoff_sockets.take(&self.target)
-            && self.learn(&mut socket, groups).await.is_ok()
-        {
-            return Ok(socket);
+    /// # Errors
+    /// When the connection is of no use any more.
+    async fn go_on(&mut self) -> Result<Event, String> {
+        let Some(socket) = &mut self.socket else {
+            return Err("there is no connection".to_owned());
+        };
+        loop {
+            if let Some(answer) = take_answer(socket)? {
+                return Ok(event(answer, &self.outgoing));
+            }
+            if let Task::Send(mark) = self.task
+                && socket.unsent_bytes() < OUTPUT_BYTES_MAX
+            {
+                match self.outgoing.write_data(&mut socket.output) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        self.task = Task::Nothing;
+                        let Some(mark) = mark else { return Ok(Event::Copied) };
+                        self.outgoing.write_mark(mark, &mut socket.output);
+                    }
+                    Err(reason) => return Ok(failed(reason)),
+                }
+            }
+            let unsent = socket.unsent_bytes();
+            socket.write_ready().map_err(|error| error.to_string())?;
+            let has_more =
+                matches!(self.task, Task::Send(_)) && socket.unsent_bytes() < OUTPUT_BYTES_MAX;
+            let turn = tokio::select! {
+                biased;
+                turn = socket.turn(true, 0) => turn.map_err(|error| error.to_string())?,
+                // Others get their turn, but the target is not waited for.
+                () = tokio::task::yield_now(), if has_more => Turn::Moved,
+            };
+            if turn == Turn::Closed {
+                return Err("the target closed the connection".to_owned());
+            }
+            if socket.unsent_bytes() < unsent {
+                return Ok(Event::Progress { log_bytes: self.outgoing.log_bytes() });
+            }
+        }
+    }
+
+    /// A connection on which the target learns: one that an earlier batch has left, if it still works, or a new one.
+    async fn connect(&mut self) -> Result<Event, String> {
+        if let Some(socket) = self.node.handoff_sockets.take(&self.target) {
+            let answer = tokio::time::timeout(IDLE_ANSWER_TIMEOUT, self.learn(socket)).await;
+            if let Ok(Ok(event)) = answer {
+                return Ok(event);
+            }
         }
         let view = self.node.view();
         let member = view.members().iter().find(|member| member.node == self.target);
         let member = member.ok_or("the target is not a member (any more)")?;
-        let opened =
-            tokio::time::timeout(STALL_TIMEOUT, open(self.node, member, Purpose::Handoff)).await;
-        let mut socket =
-            opened.map_err(|_| format!("{} does not answer", member.addresses.peer))??;
-        self.learn(&mut socket, groups).await?;
-        Ok(socket)
+        let socket = open(self.node, member, Purpose::Handoff).await?;
+        self.learn(socket).await
     }
 
-    async fn learn(&self, socket: &mut Socket, groups: &[SlotsAtEpoch]) -> Result<(), String> {
-        let args: OwnedArgs = ["LEARN".to_owned(), encode_attempt(self.attempt)]
-            .into_iter()
-            .chain(groups.iter().map(encode_slots))
-            .collect();
-        write_request(&mut socket.output, args.as_args().iter());
-        flush(socket).await?;
-        let learning = tokio::time::timeout(STALL_TIMEOUT, expect(socket, b"LEARNING")).await;
-        learning.map_err(|_| "the target does not answer".to_owned())?
-    }
-
-    async fn copy(
-        &mut self,
-        socket: &mut Socket,
-        (slot, epoch): (Slot, Epoch),
-        digest: &mut Digest,
-    ) -> Result<(), String> {
-        let event = Event::Move { attempt: self.attempt, target: self.target.clone(), epoch };
-        if !self.node.slot_event(slot, event) {
-            return Err(format!("this node does not own slot {slot} as it did"));
-        }
-        let mut chunk = Vec::new();
+    async fn learn(&mut self, socket: Socket) -> Result<Event, String> {
+        let socket = self.socket.insert(socket);
+        self.outgoing.learn().encode(&mut socket.output);
         loop {
-            chunk.clear();
-            let progress = self.copy_chunk(slot, &mut chunk)?;
-            send_data(socket, slot, &chunk, digest);
-            if socket.output.len() >= OUTPUT_BYTES_MAX {
-                flush(socket).await?;
+            if let Some(answer) = take_answer(socket)? {
+                return Ok(event(answer, &self.outgoing));
             }
-            if progress == CopyProgress::UpToDate {
-                return Ok(());
+            if socket.turn(true, 0).await.map_err(|error| error.to_string())? == Turn::Closed {
+                return Err("the target closed the connection".to_owned());
             }
-        }
-    }
-
-    fn copy_chunk(&self, slot: Slot, chunk: &mut Vec<u8>) -> Result<CopyProgress, String> {
-        let mut guard = self.node.keyspace().lock(slot);
-        self.check(guard.companion().state(), slot)?;
-        let copied = guard.entries().copy_chunk(CHUNK_BYTES_MAX, chunk);
-        copied.map_err(|overrun| format!("slot {slot}: {overrun}"))
-    }
-
-    /// Sends what has changed since each slot was copied, until little is left.
-    async fn catch_up(
-        &self,
-        socket: &mut Socket,
-        slots: &[Slot],
-        digests: &mut [Digest],
-    ) -> Result<(), String> {
-        let mut chunk = Vec::new();
-        for _ in 0..ROUNDS_MAX {
-            let mut bytes = 0;
-            for (&slot, digest) in slots.iter().zip(&mut *digests) {
-                loop {
-                    chunk.clear();
-                    let progress = self.copy_chunk(slot, &mut chunk)?;
-                    bytes += chunk.len();
-                    send_data(socket, slot, &chunk, digest);
-                    if socket.output.len() >= OUTPUT_BYTES_MAX {
-                        flush(socket).await?;
-                    }
-                    if progress == CopyProgress::UpToDate {
-                        break;
-                    }
-                }
-            }
-            flush(socket).await?;
-            if bytes <= LAG_BYTES_MAX {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Closes a slot for writes and sends the last of it.
-    fn freeze(
-        &mut self,
-        socket: &mut Socket,
-        slot: Slot,
-        digest: &mut Digest,
-    ) -> Result<(), String> {
-        let mut log = Vec::new();
-        let keys = {
-            let mut guard = self.node.keyspace().lock(slot);
-            let mut effects = Vec::new();
-            guard.companion_mut().step(Event::Freeze { attempt: self.attempt }, &mut effects);
-            if effects.contains(&Effect::Refuse) {
-                return Err(format!("slot {slot} was decided about meanwhile"));
-            }
-            let mut entries = guard.entries();
-            loop {
-                match entries.copy_chunk(usize::MAX, &mut log) {
-                    Ok(CopyProgress::UpToDate) => break entries.total_len(),
-                    Ok(CopyProgress::More) => {}
-                    Err(overrun) => return Err(format!("slot {slot}: {overrun}")),
-                }
-            }
-        };
-        self.keys += keys as u64;
-        send_data(socket, slot, &log, digest);
-        let (slot, keys, digest) = (slot.to_string(), keys.to_string(), digest.0.to_string());
-        let fin: [&[u8]; 4] = [b"FIN", slot.as_bytes(), keys.as_bytes(), digest.as_bytes()];
-        write_request(&mut socket.output, fin);
-        Ok(())
-    }
-
-    fn check(&self, state: &SlotState, slot: Slot) -> Result<(), String> {
-        match state {
-            SlotState::Copying { attempt, .. } if *attempt == self.attempt => Ok(()),
-            _ => Err(format!("slot {slot} was decided about meanwhile")),
-        }
-    }
-
-    /// Asks for the commit, and again until the NameNode has decided.
-    async fn settle(&mut self, slots: Vec<SlotsAtEpoch>) {
-        let mut changes = self.node.changes();
-        let (attempt, target) = (self.attempt, self.target.clone());
-        // The control link takes it as soon as it is up; the receiver lives as long as the node.
-        let _ = self.node.control.send(ToNameNode::Commit { attempt, target, slots }).await;
-        let mut stop = self.node.stop.subscribe();
-        loop {
-            changes.mark_unchanged();
-            if !self.in_doubt() {
-                break;
-            }
-            tokio::select! {
-                _ = changes.changed() => {}
-                _ = stop.wait_for(|stop| *stop) => return,
-                () = tokio::time::sleep(QUERY_INTERVAL) => {
-                    let _ = self.node.control.try_send(ToNameNode::Query { attempt, slots: self.groups() });
-                }
-            }
-        }
-        self.report();
-    }
-
-    fn in_doubt(&self) -> bool {
-        self.slots.iter().any(|slot| {
-            let guard = self.node.keyspace().lock(slot);
-            matches!(guard.companion().state(), SlotState::InDoubt { attempt, .. } if *attempt == self.attempt)
-        })
-    }
-
-    fn report(&mut self) {
-        let frozen_micros = clock::unix_micros().saturating_sub(self.frozen_at);
-        let gone =
-            self.slots.iter().all(|slot| !self.node.keyspace().lock(slot).companion().serves());
-        let (slots, keys, target) = (&self.slots, self.keys, &self.target);
-        if gone {
-            stats::add(&self.node.stats.slots_sent, slots.len() as u64);
-            stats::add(&self.node.stats.keys_sent, keys);
-            self.node.stats.freeze_micros_max.fetch_max(frozen_micros, Ordering::Relaxed);
-            tracing::debug!(%slots, keys, frozen_micros, "handed over to {target}");
-            if let Some(socket) = self.socket.take() {
-                self.node.handoff_sockets.put(target.clone(), socket);
-            }
-        } else {
-            stats::add(&self.node.stats.moves_given_up, 1);
-            tracing::info!(%slots, "the NameNode refused to commit the hand-over to {target}; this node keeps them");
-        }
-    }
-
-    async fn give_up(&mut self, reason: String) {
-        for slot in self.slots.iter() {
-            self.node.slot_event(slot, Event::Cancel { attempt: self.attempt });
-        }
-        stats::add(&self.node.stats.moves_given_up, 1);
-        tracing::info!(slots = %self.slots, %reason, "gave up handing over to {}; this node keeps the slots", self.target);
-        let abort = ToNameNode::Abort { attempt: self.attempt, reason };
-        let _ = self.node.control.send(abort).await;
-        if let Some(mut socket) = self.socket.take() {
-            write_request(&mut socket.output, [b"CANCEL".as_slice()]);
-            // A target that does not hear it forgets the batch when the connection closes or the epoch rises.
-            let _ = flush(&mut socket).await;
         }
     }
 }
 
-fn send_data(socket: &mut Socket, slot: Slot, effects: &[u8], digest: &mut Digest) {
-    if effects.is_empty() {
-        return;
-    }
-    digest.update(effects);
-    let (slot, now) = (slot.to_string(), clock::unix_millis().to_string());
-    let data: [&[u8]; 4] = [b"DATA", slot.as_bytes(), now.as_bytes(), effects];
-    write_request(&mut socket.output, data);
-}
-
-/// Sends what is in the output, for as long as the target takes some of it now and then.
-async fn flush(socket: &mut Socket) -> Result<(), String> {
-    socket.write_ready().map_err(|error| error.to_string())?;
-    while !socket.output.is_empty() {
-        tokio::time::timeout(STALL_TIMEOUT, socket.turn(false, 0))
-            .await
-            .map_err(|_| "the target takes nothing any more".to_owned())?
-            .map_err(|error| error.to_string())?;
-    }
-    Ok(())
-}
-
-/// Waits for one frame from the target, which has to be `verb`.
-async fn expect(socket: &mut Socket, verb: &[u8]) -> Result<(), String> {
+/// The next frame from the target, if it is whole.
+fn take_answer(socket: &mut Socket) -> Result<Option<Answer>, String> {
     let mut parser = RequestParser::new(LIMITS);
-    loop {
-        if let Progress::Request { length, .. } =
-            parser.parse(&socket.input).map_err(|error| error.to_string())?
-        {
+    match parser.parse(&socket.input).map_err(|error| error.to_string())? {
+        Progress::Request { length, .. } => {
             let args = parser.args(&socket.input);
-            let outcome = match args.name() {
-                name if name == verb => Ok(()),
-                b"REFUSED" => Err(format!(
-                    "the target refused: {}",
-                    String::from_utf8_lossy(args.get(1).unwrap_or_default())
-                )),
-                other => Err(format!("the target answered {:?}", String::from_utf8_lossy(other))),
-            };
+            let answer = Answer::decode(args).ok_or_else(|| {
+                format!("the target answered {:?}", String::from_utf8_lossy(args.name()))
+            })?;
             socket.input.advance(length);
-            return outcome;
+            Ok(Some(answer))
         }
-        if socket.turn(true, 0).await.map_err(|error| error.to_string())? == Turn::Closed {
-            return Err("the target closed the connection".to_owned());
+        Progress::Incomplete { .. } => Ok(None),
+    }
+}
+
+fn event(answer: Answer, outgoing: &Outgoing<'_>) -> Event {
+    match answer {
+        Answer::Learning => Event::Learning,
+        Answer::Marked(mark) => Event::Marked {
+            mark,
+            sent_bytes: outgoing.round_bytes(),
+            left_bytes: outgoing.unsent_bytes(),
+        },
+        Answer::Ready(promise) => Event::Ready(promise),
+        Answer::Refused(Refusal { cause, reason }) => {
+            Event::Failed { reason: format!("the target refused: {reason}"), cause }
         }
+    }
+}
+
+fn failed(reason: String) -> Event {
+    Event::Failed { reason, cause: Cause::Trouble }
+}
+
+async fn admitted(admission: &mut Option<Admission>) -> Result<OwnedSemaphorePermit, AcquireError> {
+    let Some(waiting) = admission else { return std::future::pending().await };
+    let permit = waiting.await;
+    *admission = None;
+    permit
+}
+
+async fn until(wake_ms: Option<u64>) {
+    match wake_ms {
+        Some(at) => {
+            let wait_ms = at.saturating_sub(clock::boot_millis());
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        }
+        None => std::future::pending().await,
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use annulet_cluster::handoff::Promise;
 use annulet_cluster::message::Attempt;
 use annulet_cluster::slot::{Effect, Event, SlotState};
 use annulet_net::clock;
@@ -12,15 +13,19 @@ use annulet_ring::Slot;
 use annulet_store::{ClockShift, Digest, UnixMillis};
 use bytes::{Buf, BytesMut};
 
-use super::{decode_attempt, decode_slots};
+use super::frames::{Data, Fin, Learn, Refusal, encode_mark, encode_ready};
+use super::sender_clock::SenderClock;
 use crate::link::wire::{self, LIMITS};
 use crate::node::Node;
 use crate::socket::{Socket, Turn};
 use crate::stats;
 
+/// What is taken between two turns of the worker's other connections.
+const TURN_BYTES_MAX: usize = 64 * 1024;
+
 /// Serves one connection that brings copies of slots.
 pub(crate) async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
-    let mut learner = Learner { node, batch: None };
+    let mut learner = Learner { node, batch: None, clock: SenderClock::default() };
     let ended = learner.serve(&mut socket).await;
     learner.forget_unsealed();
     ended
@@ -29,6 +34,7 @@ pub(crate) async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), St
 struct Learner<'a> {
     node: &'a Node,
     batch: Option<Batch>,
+    clock: SenderClock,
 }
 
 /// What is being learned.
@@ -38,31 +44,36 @@ struct Batch {
     open: BTreeMap<Slot, Digest>,
     sealed: Vec<Slot>,
     keys: u64,
+    bytes: u64,
+    /// Of all FINs.
+    digest: Digest,
 }
 
 impl Learner<'_> {
     async fn serve(&mut self, socket: &mut Socket) -> Result<(), String> {
         let mut parser = RequestParser::new(LIMITS);
         let mut stop = self.node.stop.subscribe();
+        let mut taken_bytes = 0;
         loop {
             let missing = match parser.parse(&socket.input).map_err(|error| error.to_string())? {
                 Progress::Request { length, .. } => {
                     let taken = self.take(parser.args(&socket.input), &mut socket.output);
                     socket.input.advance(length);
-                    if let Err(reason) = taken {
-                        write_request(
-                            &mut socket.output,
-                            [b"REFUSED".as_slice(), reason.as_bytes()],
-                        );
+                    if let Err(refusal) = taken {
+                        refusal.encode(&mut socket.output);
                         self.forget_all();
                     }
-                    socket.write_ready().map_err(|error| error.to_string())?;
-                    // Other connections of this worker get their turn between two frames.
-                    tokio::task::yield_now().await;
+                    taken_bytes += length;
+                    if taken_bytes >= TURN_BYTES_MAX {
+                        taken_bytes = 0;
+                        socket.write_ready().map_err(|error| error.to_string())?;
+                        tokio::task::yield_now().await;
+                    }
                     continue;
                 }
                 Progress::Incomplete { missing_bytes_min } => missing_bytes_min,
             };
+            socket.write_ready().map_err(|error| error.to_string())?;
             tokio::select! {
                 turn = socket.turn(true, missing) => {
                     if turn.map_err(|error| error.to_string())? == Turn::Closed {
@@ -74,62 +85,72 @@ impl Learner<'_> {
         }
     }
 
-    fn take(&mut self, args: Args<'_>, out: &mut BytesMut) -> Result<(), String> {
+    fn take(&mut self, args: Args<'_>, out: &mut BytesMut) -> Result<(), Refusal> {
         let garbled =
             || format!("the frame {:?} is not understood", String::from_utf8_lossy(args.name()));
-        match (args.name(), args.len()) {
-            (b"LEARN", 3..) => {
-                self.learn(args).ok_or_else(garbled)??;
+        match args.name() {
+            // What was on its way when the batch was refused.
+            b"DATA" | b"MARK" | b"FIN" if self.batch.is_none() => {}
+            b"LEARN" => {
+                self.learn(&Learn::decode(args).ok_or_else(garbled)?)?;
                 write_request(out, [b"LEARNING".as_slice()]);
             }
-            (b"DATA", 4) => {
-                let slot = slot(args.at(1)).ok_or_else(garbled)?;
-                let sender_now = UnixMillis(wire::number(args.at(2)).ok_or_else(garbled)?);
-                self.data(slot, sender_now, args.at(3))?;
-            }
-            (b"FIN", 4) => {
-                let slot = slot(args.at(1)).ok_or_else(garbled)?;
-                let keys = wire::number(args.at(2)).ok_or_else(garbled)?;
-                let digest = Digest(wire::number(args.at(3)).ok_or_else(garbled)?);
-                if self.fin(slot, keys, digest)? {
-                    write_request(out, [b"READY".as_slice()]);
+            b"DATA" => {
+                let (sender_now, parts) = Data::decode(args).ok_or_else(garbled)?;
+                let shift = self.clock.heard(sender_now, now());
+                for (slot, effects) in parts {
+                    self.data(slot, effects, shift)?;
                 }
             }
-            (b"CANCEL", 1) => self.forget_all(),
-            _ => return Err(garbled()),
+            b"MARK" if args.len() == 2 => {
+                // What came before it on this connection is applied.
+                encode_mark("MARKED", wire::number(args.at(1)).ok_or_else(garbled)?, out);
+            }
+            b"FIN" => {
+                if let Some(promise) = self.fin(Fin::decode(args).ok_or_else(garbled)?)? {
+                    encode_ready(&promise, out);
+                }
+            }
+            b"CANCEL" => self.forget_all(),
+            _ => return Err(garbled().into()),
         }
         Ok(())
     }
 
-    /// `None`: the frame is garbled.
-    fn learn(&mut self, args: Args<'_>) -> Option<Result<(), String>> {
+    fn learn(&mut self, learn: &Learn) -> Result<(), Refusal> {
         self.forget_unsealed();
-        let attempt = decode_attempt(args.at(1))?;
-        let groups: Vec<_> = args.iter().skip(2).map(decode_slots).collect::<Option<_>>()?;
-        let mut batch = Batch { attempt, open: BTreeMap::new(), sealed: Vec::new(), keys: 0 };
+        self.clock = SenderClock::default();
+        self.clock.heard(learn.now, now());
+        let attempt = learn.attempt;
+        let batch = self.batch.insert(Batch {
+            attempt,
+            open: BTreeMap::new(),
+            sealed: Vec::new(),
+            keys: 0,
+            bytes: 0,
+            digest: Digest::default(),
+        });
         let mut refused = None;
-        for (slot, epoch) in
-            groups.iter().flat_map(|group| group.slots.iter().map(|slot| (slot, group.epoch)))
-        {
-            match self.node.slot_event(slot, Event::Learn { attempt, epoch }) {
-                true => drop(batch.open.insert(slot, Digest::default())),
-                false => refused = Some(slot),
+        for offer in &learn.offers {
+            let event = Event::Learn { attempt, epoch: offer.epoch };
+            match self.node.slot_event(offer.slot, event) {
+                true => drop(batch.open.insert(offer.slot, Digest::default())),
+                false => refused = Some(offer.slot),
             }
         }
         self.node.count_arriving(batch.open.len(), true);
-        self.batch = Some(batch);
-        Some(match refused {
-            Some(slot) => Err(format!("slot {slot} is not to be learned here now")),
+        match refused {
+            Some(slot) => Err(format!("slot {slot} is not to be learned here now").into()),
             None => Ok(()),
-        })
+        }
     }
 
-    fn data(&mut self, slot: Slot, sender_now: UnixMillis, effects: &[u8]) -> Result<(), String> {
+    fn data(&mut self, slot: Slot, effects: &[u8], shift: ClockShift) -> Result<(), String> {
         let batch = self.batch.as_mut().ok_or("DATA without LEARN")?;
         let digest =
             batch.open.get_mut(&slot).ok_or("DATA for a slot that is not being learned")?;
         digest.update(effects);
-        let shift = ClockShift { sender_now, receiver_now: UnixMillis(clock::unix_millis()) };
+        batch.bytes += effects.len() as u64;
         let mut guard = self.node.keyspace().lock(slot);
         match guard.companion().state() {
             SlotState::Learner { attempt, sealed: false } if *attempt == batch.attempt => {}
@@ -139,18 +160,21 @@ impl Learner<'_> {
         applied.map(|_| ()).map_err(|error| format!("slot {slot}: {error}"))
     }
 
-    /// True: that was the last slot of the batch, and all are complete.
-    fn fin(&mut self, slot: Slot, keys: usize, digest: Digest) -> Result<bool, String> {
-        let batch = self.batch.as_mut().ok_or("FIN without LEARN")?;
+    /// Some: that was the last slot of the batch, and all are complete.
+    fn fin(&mut self, fin: Fin) -> Result<Option<Promise>, String> {
+        let (batch, slot) = (self.batch.as_mut().ok_or("FIN without LEARN")?, fin.slot);
         let learned = *batch.open.get(&slot).ok_or("FIN for a slot that is not being learned")?;
-        if learned != digest {
+        if learned != fin.digest {
             return Err(format!("slot {slot}: what arrived is not what was sent"));
         }
         {
             let mut guard = self.node.keyspace().lock(slot);
-            let found = guard.entries().total_len();
-            if found != keys {
-                return Err(format!("slot {slot} has {found} keys here and {keys} at its source"));
+            let found = guard.entries().total_len() as u64;
+            if found != fin.keys {
+                return Err(format!(
+                    "slot {slot} has {found} keys here and {} at its source",
+                    fin.keys
+                ));
             }
             let mut effects = Vec::new();
             guard.companion_mut().step(Event::Seal { attempt: batch.attempt }, &mut effects);
@@ -160,15 +184,17 @@ impl Learner<'_> {
         }
         batch.open.remove(&slot);
         batch.sealed.push(slot);
-        batch.keys += keys as u64;
+        batch.keys += fin.keys;
+        fin.add_to(&mut batch.digest);
         if !batch.open.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
-        let (slots, keys) = (batch.sealed.len(), batch.keys);
-        stats::add(&self.node.stats.slots_received, slots as u64);
-        stats::add(&self.node.stats.keys_received, keys);
-        self.node.count_arriving(slots, false);
-        Ok(true)
+        stats::add(&self.node.stats.slots_received, batch.sealed.len() as u64);
+        stats::add(&self.node.stats.keys_received, batch.keys);
+        stats::add(&self.node.stats.bytes_received, batch.bytes);
+        self.node.count_arriving(batch.sealed.len(), false);
+        let (attempt, digest) = (batch.attempt, batch.digest.0);
+        Ok(Some(Promise { attempt, target: self.node.me(), digest }))
     }
 
     /// The source is gone or starts something else: half copies are worthless, complete ones wait for the NameNode.
@@ -193,6 +219,6 @@ impl Learner<'_> {
     }
 }
 
-fn slot(bytes: &[u8]) -> Option<Slot> {
-    Slot::new(wire::number(bytes)?)
+fn now() -> UnixMillis {
+    UnixMillis(clock::unix_millis())
 }
