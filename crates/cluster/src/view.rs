@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use annulet_ring::{Epoch, Generation, NodeId, NodeRef, SLOT_COUNT, Slot};
+use annulet_ring::{Epoch, Generation, NodeId, NodeRef, SLOT_COUNT, Slot, SlotMap};
 
 use crate::message::{Config, MemberInfo};
 
@@ -26,7 +26,7 @@ pub struct View {
     members: Arc<[MemberInfo]>,
     /// Nodes named as owners; a crashed one may be here without being a member any more.
     owners: Vec<NodeRef>,
-    slots: Box<[Entry]>,
+    slots: SlotMap<Entry>,
     unowned: usize,
 }
 
@@ -74,8 +74,7 @@ impl Default for View {
             version: 0,
             members: Arc::from([]),
             owners: Vec::new(),
-            slots: vec![Entry { epoch: Epoch::default(), owner: None }; SLOT_COUNT]
-                .into_boxed_slice(),
+            slots: SlotMap::filled(Entry { epoch: Epoch::default(), owner: None }),
             unowned: SLOT_COUNT,
         }
     }
@@ -100,13 +99,14 @@ impl View {
         for change in &config.slots {
             let owner = change.owner.as_ref().map(|node| next.intern(node));
             for slot in change.slots.iter() {
-                let entry = &mut next.slots[slot.index()];
-                if change.epoch > entry.epoch {
-                    *entry = Entry { epoch: change.epoch, owner };
+                let before = next.slots[slot];
+                if change.epoch > before.epoch {
+                    next.unowned += usize::from(owner.is_none());
+                    next.unowned -= usize::from(before.owner.is_none());
+                    next.slots[slot] = Entry { epoch: change.epoch, owner };
                 }
             }
         }
-        next.unowned = next.slots.iter().filter(|entry| entry.owner.is_none()).count();
         Ok(next)
     }
 
@@ -163,7 +163,7 @@ impl View {
 
     /// Who owns a slot.
     pub fn owner(&self, slot: Slot) -> Option<&NodeRef> {
-        self.slots[slot.index()].owner.map(|index| &self.owners[usize::from(index)])
+        self.slots[slot].owner.map(|index| &self.owners[usize::from(index)])
     }
 
     /// Where the owner of a slot is, if it is a member.
@@ -174,7 +174,7 @@ impl View {
 
     /// The epoch of a slot.
     pub fn epoch(&self, slot: Slot) -> Epoch {
-        self.slots[slot.index()].epoch
+        self.slots[slot].epoch
     }
 
     /// The highest epoch of all slots.
@@ -261,7 +261,7 @@ mod tests {
         for n in 0..100_u64 {
             let next = node(&format!("n{n}"));
             let index = view.intern(&next);
-            view.slots[7] = Entry { epoch: Epoch(n), owner: Some(index) };
+            view.slots[slot(7)] = Entry { epoch: Epoch(n), owner: Some(index) };
             assert_eq!(view.owner(slot(7)), Some(&next));
         }
         assert_eq!(view.owner(slot(8)), Some(&node("first")));

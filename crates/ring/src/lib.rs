@@ -9,6 +9,7 @@ mod node;
 mod plan;
 mod ring;
 mod slot;
+mod slot_map;
 mod slot_set;
 mod text;
 
@@ -17,4 +18,5 @@ pub use node::{Incarnation, InvalidIncarnation, InvalidNodeId, NodeId, NodeRef};
 pub use plan::{Member, Move, balance, moves, without_crashed};
 pub use ring::{Arc, Ring};
 pub use slot::{InvalidSlot, SLOT_COUNT, Slot};
+pub use slot_map::SlotMap;
 pub use slot_set::{InvalidSlotSet, SlotRange, SlotSet};

@@ -52,7 +52,7 @@ impl World {
     }
 
     fn is_healed(&self) -> bool {
-        let record = &self.stored.slots[self.slot.index()];
+        let record = &self.stored.slots[self.slot];
         let serves = |node: &super::process::Process| {
             record.owner.as_ref() == Some(&node.me)
                 && node.slot.state() == &SlotState::Owner

@@ -1,6 +1,7 @@
 //! The NameNode: the shell around its machine, with a store that survives it.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 
 use annulet_ring::Generation;
 
@@ -17,6 +18,27 @@ const PROBE_ROUNDS_MAX: usize = 20;
 /// A pause that ends every back-off of a single failure, in steps that are no standstill.
 const WAIT_STEPS: usize = 3;
 const WAIT_STEP_MS: u64 = 600;
+
+/// The machine after a step, and what it wants done.
+type Decided = (Shared<Naming>, Shared<Vec<Effect>>);
+
+thread_local! {
+    /// Steps of the machine that were taken before: the same ones are taken in many states.
+    static DECIDED: RefCell<HashMap<u64, Decided>> = RefCell::default();
+    static STORED: RefCell<HashMap<u64, Shared<Stored>>> = RefCell::default();
+}
+
+/// What was decided under other rules is no precedent.
+pub(super) fn forget() {
+    DECIDED.with_borrow_mut(HashMap::clear);
+    STORED.with_borrow_mut(HashMap::clear);
+}
+
+fn decide(naming: &Naming, now_ms: u64, event: &Event) -> Decided {
+    let (mut naming, mut effects) = (naming.clone(), Vec::new());
+    naming.step(now_ms, event.clone(), &mut effects);
+    (Shared::new(naming), Shared::new(effects))
+}
 
 pub(super) fn options() -> Options {
     Options::default()
@@ -36,7 +58,7 @@ impl World {
         let (_, effects) = self.decide(&naming, event);
         match durable {
             true => self.persist(&effects),
-            false => drop(self.perform(effects)),
+            false => drop(self.perform(&effects)),
         }
         self.name_node_crash();
     }
@@ -57,11 +79,13 @@ impl World {
         })
     }
 
-    fn decide(&mut self, naming: &Naming, event: Event) -> (Naming, Vec<Effect>) {
+    fn decide(&mut self, naming: &Shared<Naming>, event: Event) -> Decided {
         self.story.tell(|| format!("    NameNode hears {}", heard(&event)));
-        let (mut naming, mut effects) = (naming.clone(), Vec::new());
-        naming.step(self.now_ms, event, &mut effects);
-        (naming, effects)
+        let step = Shared::new((naming.hash_code(), self.now_ms, event));
+        DECIDED.with_borrow_mut(|decided| {
+            let known = decided.entry(step.hash_code());
+            known.or_insert_with(|| decide(naming, self.now_ms, &step.2)).clone()
+        })
     }
 
     /// One event and everything that the NameNode does about it.
@@ -70,9 +94,9 @@ impl World {
         while let Some(event) = events.pop_front() {
             let Some(naming) = self.name_node.take() else { return };
             let (naming, effects) = self.decide(&naming, event);
-            self.name_node = Some(Shared::new(naming));
+            self.name_node = Some(naming);
             self.persist(&effects);
-            events.extend(self.perform(effects));
+            events.extend(self.perform(&effects));
         }
     }
 
@@ -84,14 +108,17 @@ impl World {
         let mut stored = None;
         for decision in decisions.flatten() {
             let stored = stored.get_or_insert_with(|| Stored::clone(&self.stored));
-            let before = stored.slots[self.slot.index()].clone();
+            let before = stored.slots[self.slot].clone();
             if stored.apply(decision).is_err() {
                 self.history.blame("R1: a decision does not fit the store");
             }
             self.witness(&before, decision);
         }
-        if let Some(stored) = stored {
-            self.stored = Shared::new(stored);
+        if let Some(stored) = stored.map(Shared::new) {
+            let same = |known: &mut HashMap<u64, Shared<Stored>>| {
+                known.entry(stored.hash_code()).or_insert(stored).clone()
+            };
+            self.stored = STORED.with_borrow_mut(same);
         }
     }
 
@@ -118,8 +145,8 @@ impl World {
                             self.history.blame("I4: a commit without a promise");
                         }
                     }
-                    // What the dead owner held is lost: the slot starts again, empty.
-                    _ => self.history.truth = Default::default(),
+                    // The owner is dead, and what it held is lost.
+                    _ => drop(self.history.lost.get_or_insert(self.history.truth)),
                 }
             }
             _ => {}
@@ -127,9 +154,9 @@ impl World {
     }
 
     /// Says everything; returns what happens to the NameNode itself by that.
-    fn perform(&mut self, effects: Vec<Effect>) -> Vec<Event> {
+    fn perform(&mut self, effects: &[Effect]) -> Vec<Event> {
         let mut events = Vec::new();
-        for effect in effects {
+        for effect in effects.iter().cloned() {
             match effect {
                 Effect::Publish { links, config } => {
                     let message = Shared::new(ToNode::Config(config));

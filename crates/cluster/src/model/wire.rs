@@ -20,6 +20,12 @@ impl<T: Hash> Shared<T> {
     }
 }
 
+impl<T> Shared<T> {
+    pub(super) fn hash_code(&self) -> u64 {
+        self.0.0
+    }
+}
+
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -101,6 +107,11 @@ impl Content {
     pub(super) fn append(&mut self, other: Content) {
         let digits = (0..16).rev().map(|place| (other.0 >> (4 * place) & 15) as u8);
         digits.filter(|&write| write != 0).for_each(|write| self.push(write));
+    }
+
+    /// Whether `whole` came of this by further writes.
+    pub(super) fn is_prefix_of(self, whole: Content) -> bool {
+        (0..16).any(|place| whole.0 >> (4 * place) == self.0)
     }
 
     pub(super) fn digest(self) -> u64 {

@@ -21,6 +21,8 @@ use crate::slot::Access;
 pub(super) struct History {
     /// Every write that was acknowledged in the present life of the slot.
     pub(super) truth: Content,
+    /// The owner died with what it held: until somebody serves the slot again, what it held.
+    pub(super) lost: Option<Content>,
     pub(super) writes: u8,
     /// Which process has served the slot at an epoch (I1).
     served: BTreeMap<Epoch, u8>,
@@ -64,6 +66,7 @@ const NAMES: [&str; 2] = ["a", "b"];
 impl World {
     /// A settled cluster in which the first node has one slot too many and has just been asked to move it.
     pub(super) fn new(budget: Budget) -> Self {
+        super::name_node::forget();
         let node = |n: usize| NodeRef { id: id(NAMES[n]), inc: Incarnation(n as u128 + 1) };
         let owner = |slot: Slot| usize::from(slot.index() > SLOT_COUNT / 2);
         let record =
@@ -78,15 +81,15 @@ impl World {
             };
             (node(n).id, StoredMember { info, stay: false })
         });
-        let stored = Stored {
+        let mut stored = Stored {
             cluster_id: Self::cluster_id(),
             version: 1,
             generation: Generation(1),
             ring: Ring::of_owners(|slot| Some(node(owner(slot)).id)),
             members: members.collect(),
-            slots: Slot::all().map(record).collect(),
             ..Stored::default()
         };
+        Slot::all().for_each(|slot| stored.slots[slot] = record(slot));
         let now_ms = 1_000_000;
         let naming = Naming::new(stored.clone(), super::name_node::options(), now_ms);
         let mut world = Self {
@@ -217,6 +220,13 @@ impl World {
                 continue;
             }
             writers += usize::from(writes);
+            if let Some(lost) = self.history.lost.take() {
+                // I7: nothing, or what the node had when it gave the slot away. Never something else.
+                match content.is_prefix_of(lost) {
+                    true => self.history.truth = content,
+                    false => self.history.blame("I7: a death lost more than the latest writes"),
+                }
+            }
             if content != self.history.truth {
                 let what = if writes {
                     "I5: an acknowledged write is lost or doubled"

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use annulet_ring::{Epoch, Generation, NodeId, NodeRef, Ring, SLOT_COUNT, Slot, SlotSet};
+use annulet_ring::{Epoch, Generation, NodeId, NodeRef, Ring, Slot, SlotMap, SlotSet};
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Attempt, ClusterId, MemberInfo};
@@ -118,8 +118,8 @@ pub struct Stored {
     pub members: BTreeMap<NodeId, StoredMember>,
     /// Who may not come back, the latest last.
     pub departed: VecDeque<Departed>,
-    /// One record for each slot, ascending.
-    pub slots: Vec<SlotRecord>,
+    /// One record for each slot.
+    pub slots: SlotMap<SlotRecord>,
 }
 
 impl Default for Stored {
@@ -134,7 +134,7 @@ impl Default for Stored {
             ring: Ring::new(),
             members: BTreeMap::new(),
             departed: VecDeque::new(),
-            slots: vec![SlotRecord::default(); SLOT_COUNT],
+            slots: SlotMap::filled(SlotRecord::default()),
         }
     }
 }
@@ -154,13 +154,13 @@ impl Stored {
             Decision::Version(version) => self.version = *version,
             Decision::Slots { slots, expected, record } => {
                 for slot in slots.iter() {
-                    let found = self.slots[slot.index()].epoch;
+                    let found = self.slots[slot].epoch;
                     if found != *expected {
                         return Err(Conflict { slot, expected: *expected, found });
                     }
                 }
                 for slot in slots.iter() {
-                    self.slots[slot.index()] = record.clone();
+                    self.slots[slot] = record.clone();
                 }
             }
             Decision::MemberPut(member) => {

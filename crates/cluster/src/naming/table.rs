@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use annulet_ring::{Epoch, NodeId, NodeRef, Slot, SlotSet};
+use annulet_ring::{Epoch, NodeId, NodeRef, Slot, SlotMap, SlotSet};
 
 use super::SlotRecord;
 use crate::message::SlotsConfig;
@@ -10,13 +10,13 @@ use crate::message::SlotsConfig;
 /// The slot table. Changed by `Naming::decide` only, which also writes the decision down.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct SlotTable {
-    records: Vec<SlotRecord>,
+    records: SlotMap<SlotRecord>,
     /// Slots per owner; nobody is in it with 0.
     owned: BTreeMap<NodeId, usize>,
 }
 
 impl SlotTable {
-    pub(super) fn new(records: Vec<SlotRecord>) -> Self {
+    pub(super) fn new(records: SlotMap<SlotRecord>) -> Self {
         let mut owned = BTreeMap::new();
         for owner in records.iter().filter_map(|record| record.owner.as_ref()) {
             *owned.entry(owner.id.clone()).or_default() += 1;
@@ -25,11 +25,11 @@ impl SlotTable {
     }
 
     pub(super) fn get(&self, slot: Slot) -> &SlotRecord {
-        &self.records[slot.index()]
+        &self.records[slot]
     }
 
     pub(super) fn set(&mut self, slot: Slot, record: SlotRecord) {
-        let before = std::mem::replace(&mut self.records[slot.index()], record);
+        let before = std::mem::replace(&mut self.records[slot], record);
         if let Some(owner) = before.owner {
             let left = self.owned.get(&owner.id).map_or(0, |count| count - 1);
             match left {
@@ -37,7 +37,7 @@ impl SlotTable {
                 left => self.owned.insert(owner.id, left),
             };
         }
-        if let Some(owner) = &self.records[slot.index()].owner {
+        if let Some(owner) = &self.records[slot].owner {
             *self.owned.entry(owner.id.clone()).or_default() += 1;
         }
     }

@@ -353,7 +353,7 @@ impl World {
 
     fn count_moves(&mut self, slots: &SlotSet, record: &SlotRecord) {
         for slot in slots.iter() {
-            let before = &self.stored.slots[slot.index()];
+            let before = &self.stored.slots[slot];
             if record.attempt.is_some() && record.owner != before.owner {
                 self.moved[slot.index()] += 1;
             }
@@ -429,7 +429,7 @@ impl World {
     /// Slots that this very incarnation owns, by the store.
     fn owned(&self, name: &str) -> SlotSet {
         let node = &self.processes[name].node;
-        let owns = |slot: &Slot| self.stored.slots[slot.index()].owner.as_ref() == Some(node);
+        let owns = |slot: &Slot| self.stored.slots[*slot].owner.as_ref() == Some(node);
         Slot::all().filter(owns).collect()
     }
 
@@ -438,7 +438,7 @@ impl World {
     }
 
     fn epoch(&self, slot: Slot) -> Epoch {
-        self.stored.slots[slot.index()].epoch
+        self.stored.slots[slot].epoch
     }
 
     fn state(&self, name: &str) -> Option<MemberState> {
@@ -459,7 +459,7 @@ impl World {
             |process: &&Process| self.naming.links.keys().any(|link| process.link == Some(*link));
         for process in self.processes.values().filter(is_member) {
             for slot in Slot::all() {
-                let record = &self.stored.slots[slot.index()];
+                let record = &self.stored.slots[slot];
                 assert_eq!(
                     (process.view.epoch(slot), process.view.owner(slot)),
                     (record.epoch, record.owner.as_ref())

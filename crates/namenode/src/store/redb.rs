@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use annulet_cluster::naming::{
     Conflict, Decision, Departed, SlotRecord, Stored, StoredMember, remember,
 };
+use annulet_ring::Slot;
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
     WriteTransaction,
@@ -102,10 +103,10 @@ impl RedbStore {
         }
         for entry in slots.iter().map_err(storage)? {
             let (slot, record) = entry.map_err(storage)?;
-            let place = stored.slots.get_mut(usize::from(slot.value()));
             let reason = || format!("it has a slot {}", slot.value());
-            *place.ok_or_else(|| StoreError::Corrupt { path: path.clone(), reason: reason() })? =
-                from_json(&path, record.value())?;
+            let slot = Slot::new(slot.value())
+                .ok_or_else(|| StoreError::Corrupt { path: path.clone(), reason: reason() })?;
+            stored.slots[slot] = from_json(&path, record.value())?;
         }
         Ok(Some(stored))
     }

@@ -37,7 +37,7 @@ fn a_dead_nodes_slots_fall_empty_to_the_ring_successors_in_one_change() {
     world.kill("a");
     world.run(1000);
     for slot in slots.iter() {
-        let record = &world.stored.slots[slot.index()];
+        let record = &world.stored.slots[slot];
         assert_eq!(record.owner.as_ref().map(|owner| &owner.id), expected.owner(slot));
         assert_eq!((record.epoch, record.attempt), (Epoch(2), None), "empty, under a higher epoch");
     }

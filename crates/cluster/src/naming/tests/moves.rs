@@ -19,7 +19,7 @@ fn commit(world: &mut World, attempt: Attempt, target: NodeRef, slots: Vec<Slots
 fn assert_void(world: &mut World, slots: &SlotSet) {
     let a = world.node("a");
     for slot in slots.iter() {
-        assert_eq!(world.stored.slots[slot.index()].owner, Some(a.clone()));
+        assert_eq!(world.stored.slots[slot].owner, Some(a.clone()));
         assert!(world.epoch(slot) > Epoch(1), "slot {slot} is still in doubt");
         assert_eq!(world.process("a").view.epoch(slot), world.epoch(slot));
     }
@@ -44,7 +44,7 @@ fn a_commit_gives_the_whole_batch_to_the_target_and_everybody_is_told() {
     for slot in slots.iter() {
         let record =
             SlotRecord { epoch: Epoch(2), owner: Some(target.clone()), attempt: Some(attempt) };
-        assert_eq!(world.stored.slots[slot.index()], record);
+        assert_eq!(world.stored.slots[slot], record);
         for name in ["a", "b"] {
             assert_eq!(world.process(name).view.owner(slot), Some(&target));
         }
@@ -205,7 +205,7 @@ fn an_abort_keeps_the_attempt_by_which_the_owner_got_the_slot() {
     world.start("c");
     world.settle();
     let slot = world.owned("c").iter().next().unwrap();
-    let won_by = world.stored.slots[slot.index()].attempt;
+    let won_by = world.stored.slots[slot].attempt;
     assert!(won_by.is_some());
     world.process("c").obedient = false;
     world.drain("c", false).unwrap();
@@ -213,7 +213,7 @@ fn an_abort_keeps_the_attempt_by_which_the_owner_got_the_slot() {
     world.send("c", ToNameNode::Abort { attempt, reason: "later".to_owned() });
     let slot = slots.iter().next().unwrap();
     assert!(
-        world.stored.slots[slot.index()].attempt.is_some(),
+        world.stored.slots[slot].attempt.is_some(),
         "the owner may not have heard of its commit yet"
     );
 }

@@ -30,8 +30,7 @@ impl Before {
     /// Since then each slot has moved at most once (besides the move it was on), and no more have than had to: as many
     /// as nodes had too much.
     fn assert_moved_no_more_than_needed(&self, world: &World) {
-        let owner =
-            |slot: Slot| world.stored.slots[slot.index()].owner.as_ref().map(|node| &node.id);
+        let owner = |slot: Slot| world.stored.slots[slot].owner.as_ref().map(|node| &node.id);
         let mut surplus: BTreeMap<&NodeId, isize> = BTreeMap::new();
         for slot in Slot::all() {
             if let Some(place) = &self.places[slot.index()] {

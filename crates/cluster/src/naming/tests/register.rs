@@ -124,10 +124,7 @@ fn a_process_that_restarts_at_once_takes_its_own_place_empty_and_nothing_moves()
     assert_ne!(world.node("a"), old);
     assert_eq!(world.owned("a"), slots, "the same slots");
     assert!(slots.iter().all(|slot| world.epoch(slot) == Epoch(2)), "under a higher epoch");
-    assert!(
-        slots.iter().all(|slot| world.stored.slots[slot.index()].attempt.is_none()),
-        "and empty"
-    );
+    assert!(slots.iter().all(|slot| world.stored.slots[slot].attempt.is_none()), "and empty");
     assert_eq!(world.state("a"), Some(MemberState::Active));
     assert!(["b", "c"].iter().all(|name| world.process(name).moves().is_empty()));
 }
