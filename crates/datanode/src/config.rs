@@ -19,6 +19,9 @@ const PEER_PORT_OFFSET: u16 = 200;
 /// Distance of the drain port from the client port.
 const DRAIN_PORT_OFFSET: u16 = 300;
 
+/// The slowest limit for copies: with less, batches that share it would look as if they stood still.
+const MOVE_RATE_MIN: u64 = 1024 * 1024;
+
 /// The settings of a DataNode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -63,6 +66,10 @@ pub struct Config {
     pub forward_timeout_ms: u64,
     /// How long SIGTERM waits for the drain, in seconds.
     pub drain_timeout_s: u64,
+    /// Memory in bytes beyond which this node takes no more slots; 0 = no limit. Its clients are not held back by it.
+    pub memory_max: u64,
+    /// Bytes a second that copies of slots may leave this node with; 0 = as fast as they can.
+    pub move_rate_max: u64,
     /// Other nodes live in this process (`annulet dev`), so that nobody may be told to stop it. Not in the file.
     #[serde(skip)]
     pub shares_process: bool,
@@ -90,6 +97,8 @@ impl Default for Config {
             clients_max: 10_000,
             forward_timeout_ms: 5_000,
             drain_timeout_s: 30,
+            memory_max: 0,
+            move_rate_max: 0,
             shares_process: false,
         }
     }
@@ -166,6 +175,9 @@ pub enum ConfigError {
     /// The password is empty.
     #[error("requirepass = \"\" is no password; leave the key out if clients need none")]
     EmptyPassword,
+    /// Copies would take longer than their targets wait.
+    #[error("move_rate_max = {0} is too slow; give 0 for no limit, or {MOVE_RATE_MIN} or more")]
+    MoveRate(u64),
     /// The weight is zero.
     #[error("weight = 0 is not possible; give 1 or more (100 is usual)")]
     Weight,
@@ -203,6 +215,9 @@ impl Config {
     pub fn resolve(&self) -> Result<Resolved, ConfigError> {
         if self.weight == 0 {
             return Err(ConfigError::Weight);
+        }
+        if (1..MOVE_RATE_MIN).contains(&self.move_rate_max) {
+            return Err(ConfigError::MoveRate(self.move_rate_max));
         }
         if self.requirepass.as_ref().is_some_and(|password| password.reveal().is_empty()) {
             return Err(ConfigError::EmptyPassword);

@@ -21,7 +21,7 @@ use crate::config::{Config, Resolved};
 use crate::control::Standing;
 use crate::drain::DrainState;
 use crate::given_away::GivenAway;
-use crate::handoff::Sockets;
+use crate::handoff::{Rate, Reservations, Sockets};
 use crate::stats::{self, Stats};
 use crate::workers::Workers;
 
@@ -61,6 +61,10 @@ pub(crate) struct Node {
     pub(crate) attempts: Mutex<BTreeSet<Attempt>>,
     /// Room among the slots in doubt.
     pub(crate) in_doubt: Arc<Semaphore>,
+    /// How fast copies leave.
+    pub(crate) move_rate: Rate,
+    /// Memory for copies that arrive.
+    pub(crate) reservations: Reservations,
     identity: ArcSwap<NodeRef>,
     cluster: OnceLock<(ClusterId, Keyspace<SlotRole>)>,
     view: ArcSwap<View>,
@@ -94,6 +98,7 @@ impl Node {
         let identity = NodeRef { id: resolved.id.clone(), inc: Incarnation(random::u128()) };
         Self {
             clients: Clients::new(config.clients_max),
+            move_rate: Rate::new(config.move_rate_max),
             config,
             secret,
             resolved,
@@ -111,6 +116,7 @@ impl Node {
             given_away: GivenAway::default(),
             attempts: Mutex::default(),
             in_doubt: Arc::new(Semaphore::new(IN_DOUBT_SLOTS_MAX)),
+            reservations: Reservations::default(),
             identity: ArcSwap::from_pointee(identity),
             cluster: OnceLock::new(),
             view: ArcSwap::from_pointee(View::default()),

@@ -241,7 +241,7 @@ async fn open(
 }
 
 /// Accepts connections until the node stops, and gives them to the workers in turn.
-fn accept<S, F>(node: &Arc<Node>, listener: TcpListener, serve: S)
+pub(crate) fn accept<S, F>(node: &Arc<Node>, listener: TcpListener, serve: S)
 where
     S: Fn(Arc<Node>, std::rc::Rc<crate::workers::Worker>, TcpStream) -> F + Copy + Send + 'static,
     F: Future<Output = ()> + 'static,

@@ -34,6 +34,9 @@ pub(crate) struct Stats {
     pub(crate) bytes_received: AtomicU64,
     /// For how long slots that have been handed over were closed, in microseconds.
     pub(crate) freezes: Histogram,
+    /// Of slots that came or went.
+    pub(crate) moved_keys_per_second: AtomicU64,
+    pub(crate) moved_bytes_per_second: AtomicU64,
     pub(crate) commands_per_second: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) used_bytes_peak: AtomicU64,
@@ -92,6 +95,8 @@ impl Stats {
             bytes_sent: zero(),
             bytes_received: zero(),
             freezes: Histogram::default(),
+            moved_keys_per_second: zero(),
+            moved_bytes_per_second: zero(),
             commands_per_second: zero(),
             used_bytes: zero(),
             used_bytes_peak: zero(),
@@ -174,6 +179,14 @@ impl Tally {
         let Self { commands, errors, input_bytes, output_bytes, reads, writes, hits, misses } =
             self;
         [commands, errors, input_bytes, output_bytes, reads, writes, hits, misses]
+    }
+}
+
+impl Stats {
+    /// Keys and bytes of slots that have come or gone since the start.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        let keys = get(&self.keys_sent) + get(&self.keys_received);
+        (keys, get(&self.bytes_sent) + get(&self.bytes_received))
     }
 }
 

@@ -341,10 +341,11 @@ impl Entries<'_> {
         self.table_moved();
     }
 
-    /// Makes the table large enough for so many more entries.
+    /// Makes the table large enough for so many more entries, if there is the memory.
     pub(crate) fn grow_for(&mut self, keys: usize) {
         let (slot, hash) = (self.slot, self.hash);
-        self.rows.reserve(keys, |(entry, _)| hash.of(slot, entry.db(), entry.key()));
+        // Without it the table grows as they come.
+        let _ = self.rows.try_reserve(keys, |(entry, _)| hash.of(slot, entry.db(), entry.key()));
         self.table_moved();
     }
 

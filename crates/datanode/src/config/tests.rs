@@ -76,3 +76,11 @@ fn settings_that_cannot_work_are_refused_with_the_way_out() {
         assert!(told.starts_with("peer_announce = "), "{address:?}");
     }
 }
+
+#[test]
+fn a_move_may_be_slow_but_not_stand_still() {
+    assert!(refused(|c| c.move_rate_max = 1).contains("move_rate_max = 1 is too slow"));
+    for rate in [0, MOVE_RATE_MIN] {
+        resolved(|c| c.move_rate_max = rate);
+    }
+}

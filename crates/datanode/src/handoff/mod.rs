@@ -15,9 +15,16 @@
 
 mod frames;
 mod outgoing;
+mod rate;
+mod reservations;
 mod sender_clock;
 mod sockets;
 pub(crate) mod source;
 pub(crate) mod target;
 
+pub(crate) use rate::Rate;
+pub(crate) use reservations::Reservations;
 pub(crate) use sockets::Sockets;
+
+#[cfg(test)]
+mod tests;

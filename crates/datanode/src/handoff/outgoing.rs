@@ -189,12 +189,19 @@ impl<'a> Outgoing<'a> {
         self.slots.iter().fold(true, |all, leaving| act(leaving.slot) & all)
     }
 
-    /// Whether a slot is in doubt.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        !self.each(|slot| {
-            let guard = self.node.keyspace().lock(slot);
-            !matches!(guard.companion().state(), SlotState::InDoubt { attempt, .. } if *attempt == self.attempt)
-        })
+    /// The slots that are in doubt, at the epochs at which they are.
+    pub(super) fn doubts(&self) -> Vec<SlotsAtEpoch> {
+        let doubts = self.slots.iter().filter_map(|leaving| {
+            let guard = self.node.keyspace().lock(leaving.slot);
+            let role = guard.companion();
+            match role.state() {
+                SlotState::InDoubt { attempt, .. } if *attempt == self.attempt => {
+                    Some((leaving.slot, role.epoch()))
+                }
+                _ => None,
+            }
+        });
+        grouped(&doubts.collect::<Vec<_>>())
     }
 
     /// Whether no slot is served here any more.
@@ -202,15 +209,10 @@ impl<'a> Outgoing<'a> {
         self.each(|slot| !self.node.keyspace().lock(slot).companion().serves())
     }
 
-    /// The slots by the epochs at which this node has them.
+    /// All slots, at the epochs at which this node had them when the batch began.
     pub(super) fn groups(&self) -> Vec<SlotsAtEpoch> {
-        let groups = self.slots.chunk_by(|one, next| one.epoch == next.epoch);
-        groups
-            .map(|group| SlotsAtEpoch {
-                slots: group.iter().map(|leaving| leaving.slot).collect(),
-                epoch: group.first().map_or(Epoch(0), |leaving| leaving.epoch),
-            })
-            .collect()
+        let slots = self.slots.iter().map(|leaving| (leaving.slot, leaving.epoch));
+        grouped(&slots.collect::<Vec<_>>())
     }
 
     /// Keys and bytes that were sent.
@@ -224,6 +226,17 @@ impl<'a> Outgoing<'a> {
         let now = clock::unix_micros();
         self.slots.iter().map(move |leaving| now.saturating_sub(leaving.frozen_at))
     }
+}
+
+/// Slots in groups of one epoch.
+fn grouped(slots: &[(Slot, Epoch)]) -> Vec<SlotsAtEpoch> {
+    let groups = slots.chunk_by(|one, next| one.1 == next.1);
+    groups
+        .map(|group| SlotsAtEpoch {
+            slots: group.iter().map(|(slot, _)| *slot).collect(),
+            epoch: group.first().map_or(Epoch(0), |(_, epoch)| *epoch),
+        })
+        .collect()
 }
 
 fn now() -> UnixMillis {

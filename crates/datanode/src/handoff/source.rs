@@ -80,7 +80,7 @@ impl Source<'_> {
                 | Phase::Asking => false,
             };
             changes.mark_unchanged();
-            let event = if is_in_doubt && !self.stream.outgoing.is_in_doubt() {
+            let event = if is_in_doubt && self.stream.outgoing.doubts().is_empty() {
                 Event::Settled { committed: self.stream.outgoing.is_gone() }
             } else {
                 tokio::select! {
@@ -130,8 +130,8 @@ impl Source<'_> {
             }
             Effect::Query => {
                 // Without a link it would only wait in the queue; a new link begins with this question.
-                if *node.standing.borrow() == Standing::Linked {
-                    let slots = stream.outgoing.groups();
+                let slots = stream.outgoing.doubts();
+                if *node.standing.borrow() == Standing::Linked && !slots.is_empty() {
                     let _ =
                         node.control.try_send(ToNameNode::Query { attempt: self.attempt, slots });
                 }
@@ -244,10 +244,20 @@ impl Stream<'_> {
             if let Some(answer) = take_answer(socket)? {
                 return Ok(event(answer, &self.outgoing));
             }
+            // What has changed is not held back: it would never come to an end.
+            let wait_ms = match self.task {
+                Task::Send(None) => self.node.move_rate.wait_ms(clock::boot_millis()),
+                Task::Send(Some(_)) | Task::Connect | Task::Nothing => 0,
+            };
             if let Task::Send(mark) = self.task
                 && socket.unsent_bytes() < OUTPUT_BYTES_MAX
+                && wait_ms == 0
             {
-                match self.outgoing.write_data(&mut socket.output) {
+                let before = socket.output.len();
+                let written = self.outgoing.write_data(&mut socket.output);
+                let bytes = (socket.output.len() - before) as u64;
+                self.node.move_rate.take(bytes, clock::boot_millis());
+                match written {
                     Ok(false) => {}
                     Ok(true) => {
                         self.task = Task::Nothing;
@@ -259,11 +269,13 @@ impl Stream<'_> {
             }
             let unsent = socket.unsent_bytes();
             socket.write_ready().map_err(|error| error.to_string())?;
-            let has_more =
-                matches!(self.task, Task::Send(_)) && socket.unsent_bytes() < OUTPUT_BYTES_MAX;
+            let has_more = matches!(self.task, Task::Send(_))
+                && socket.unsent_bytes() < OUTPUT_BYTES_MAX
+                && wait_ms == 0;
             let turn = tokio::select! {
                 biased;
                 turn = socket.turn(true, 0) => turn.map_err(|error| error.to_string())?,
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)), if wait_ms > 0 => Turn::Moved,
                 // Others get their turn, but the target is not waited for.
                 () = tokio::task::yield_now(), if has_more => Turn::Moved,
             };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annulet_cluster::handoff::Promise;
-use annulet_cluster::message::Attempt;
+use annulet_cluster::message::{Attempt, Cause};
 use annulet_cluster::slot::{Effect, Event, SlotState};
 use annulet_net::clock;
 use annulet_resp::{Args, Progress, RequestParser, write_request};
@@ -14,6 +14,7 @@ use annulet_store::{ClockShift, Digest, UnixMillis};
 use bytes::{Buf, BytesMut};
 
 use super::frames::{Data, Fin, Learn, Refusal, encode_mark, encode_ready};
+use super::reservations::with_growth;
 use super::sender_clock::SenderClock;
 use crate::link::wire::{self, LIMITS};
 use crate::node::Node;
@@ -22,6 +23,8 @@ use crate::stats;
 
 /// What is taken between two turns of the worker's other connections.
 const TURN_BYTES_MAX: usize = 64 * 1024;
+/// No entry takes less memory, with its place in the table.
+const ENTRY_BYTES_MIN: u64 = 16;
 
 /// Serves one connection that brings copies of slots.
 pub(crate) async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
@@ -44,7 +47,10 @@ struct Batch {
     open: BTreeMap<Slot, Digest>,
     sealed: Vec<Slot>,
     keys: u64,
+    /// Of effects that have arrived.
     bytes: u64,
+    /// Memory that was promised for it.
+    reserved_bytes: u64,
     /// Of all FINs.
     digest: Digest,
 }
@@ -128,8 +134,11 @@ impl Learner<'_> {
             sealed: Vec::new(),
             keys: 0,
             bytes: 0,
+            reserved_bytes: 0,
             digest: Digest::default(),
         });
+        let bytes = learn.offers.iter().fold(0, |sum: u64, offer| sum.saturating_add(offer.bytes));
+        batch.reserve(self.node, with_growth(bytes))?;
         let mut refused = None;
         for offer in &learn.offers {
             let event = Event::Learn { attempt, epoch: offer.epoch };
@@ -139,25 +148,35 @@ impl Learner<'_> {
             }
         }
         self.node.count_arriving(batch.open.len(), true);
-        match refused {
-            Some(slot) => Err(format!("slot {slot} is not to be learned here now").into()),
-            None => Ok(()),
+        if let Some(slot) = refused {
+            return Err(format!("slot {slot} is not to be learned here now").into());
         }
+        for offer in &learn.offers {
+            // No more than the promised memory has room for, whatever the source says.
+            let keys = offer.keys.min(offer.bytes / ENTRY_BYTES_MIN);
+            self.node.keyspace().lock(offer.slot).entries().expect(keys as usize);
+        }
+        Ok(())
     }
 
-    fn data(&mut self, slot: Slot, effects: &[u8], shift: ClockShift) -> Result<(), String> {
-        let batch = self.batch.as_mut().ok_or("DATA without LEARN")?;
-        let digest =
-            batch.open.get_mut(&slot).ok_or("DATA for a slot that is not being learned")?;
-        digest.update(effects);
+    fn data(&mut self, slot: Slot, effects: &[u8], shift: ClockShift) -> Result<(), Refusal> {
+        let batch = self.batch.as_mut().ok_or_else(|| "DATA without LEARN".to_owned())?;
         batch.bytes += effects.len() as u64;
+        if batch.bytes > batch.reserved_bytes {
+            // It has grown: by as much again, so that this is rare.
+            batch.reserve(self.node, with_growth(batch.bytes))?;
+        }
+        let Some(digest) = batch.open.get_mut(&slot) else {
+            return Err("DATA for a slot that is not being learned".to_owned().into());
+        };
+        digest.update(effects);
         let mut guard = self.node.keyspace().lock(slot);
         match guard.companion().state() {
             SlotState::Learner { attempt, sealed: false } if *attempt == batch.attempt => {}
-            _ => return Err(format!("slot {slot} was decided about meanwhile")),
+            _ => return Err(format!("slot {slot} was decided about meanwhile").into()),
         }
         let applied = guard.entries().apply(effects, shift);
-        applied.map(|_| ()).map_err(|error| format!("slot {slot}: {error}"))
+        applied.map(|_| ()).map_err(|error| format!("slot {slot}: {error}").into())
     }
 
     /// Some: that was the last slot of the batch, and all are complete.
@@ -193,13 +212,15 @@ impl Learner<'_> {
         stats::add(&self.node.stats.keys_received, batch.keys);
         stats::add(&self.node.stats.bytes_received, batch.bytes);
         self.node.count_arriving(batch.sealed.len(), false);
+        batch.release(self.node);
         let (attempt, digest) = (batch.attempt, batch.digest.0);
         Ok(Some(Promise { attempt, target: self.node.me(), digest }))
     }
 
     /// The source is gone or starts something else: half copies are worthless, complete ones wait for the NameNode.
     fn forget_unsealed(&mut self) {
-        let Some(batch) = self.batch.take() else { return };
+        let Some(mut batch) = self.batch.take() else { return };
+        batch.release(self.node);
         if batch.open.is_empty() {
             return;
         }
@@ -216,6 +237,27 @@ impl Learner<'_> {
             self.node.slot_event(slot, Event::Forget { attempt: batch.attempt });
         }
         self.forget_unsealed();
+    }
+}
+
+impl Batch {
+    /// Has so much more memory promised.
+    fn reserve(&mut self, node: &Node, bytes: u64) -> Result<(), Refusal> {
+        let memory_max = node.config.memory_max;
+        let used_bytes = if memory_max == 0 { 0 } else { node.allocator().allocated_bytes };
+        node.reservations
+            .reserve(bytes, (used_bytes, memory_max), clock::boot_millis())
+            .map_err(|full| Refusal { cause: Cause::TargetFull, reason: full.to_string() })?;
+        self.reserved_bytes += bytes;
+        Ok(())
+    }
+
+    /// It needs no promise any more.
+    fn release(&mut self, node: &Node) {
+        let bytes = std::mem::take(&mut self.reserved_bytes);
+        if bytes > 0 {
+            node.reservations.end(bytes, clock::boot_millis());
+        }
     }
 }
 
