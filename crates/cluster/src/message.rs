@@ -63,8 +63,14 @@ pub struct Registration {
     pub epoch_max: Epoch,
     /// Highest NameNode generation it has obeyed; a NameNode below that is refused by the node.
     pub generation_max: Generation,
+    /// Which NameNode of that generation it was; 0 if none. A release that does not send it is refused by its protocol.
+    #[serde(default)]
+    pub instance: u64,
     /// Topology version it has applied; 0 for a fresh process.
     pub version: u64,
+    /// The latest decisions that it knows of, for all slots; empty for a fresh process (R10).
+    #[serde(default)]
+    pub known: Vec<SlotsConfig>,
 }
 
 /// A member's part in the life of the cluster.
@@ -131,6 +137,8 @@ pub struct SlotsConfig {
 pub struct Config {
     /// Of the NameNode that sends it.
     pub generation: Generation,
+    /// Drawn by the NameNode at each start: two that started from copies of one store have the same generation.
+    pub instance: u64,
     /// `None`: this is the whole configuration. Else it holds what changed after that version.
     pub from_version: Option<u64>,
     /// The topology version it leads to.
@@ -205,6 +213,8 @@ pub enum ToNameNode {
         attempt: Attempt,
         /// Why, for the log.
         reason: String,
+        /// Why, as far as the NameNode acts on it.
+        cause: Cause,
     },
     /// `QUERY`: the node is in doubt about these slots (after a lost link); answer with CONFIG at a higher epoch.
     Query {
@@ -251,8 +261,8 @@ pub enum ToNode {
         hash_seed: u64,
         /// How often to send a heartbeat, in milliseconds.
         heartbeat_ms: u64,
-        /// The whole configuration.
-        config: Config,
+        /// The whole configuration; `None` while the NameNode does not know it (R10): what the node knows holds on.
+        config: Option<Config>,
     },
     /// `REFUSED`: the registration is not accepted; the link closes.
     Refused {

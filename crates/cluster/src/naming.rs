@@ -17,6 +17,7 @@
 //! - an incarnation that was declared dead, or that has left, never comes back (R9);
 //! - no member is declared dead because of silence alone: three probes have to fail.
 
+mod amnesia;
 mod drain;
 mod event;
 mod failure;
@@ -43,6 +44,7 @@ pub use stored::{
     Conflict, DEPARTED_NODES_MAX, Decision, Departed, SlotRecord, Stored, StoredMember, remember,
 };
 
+use amnesia::Memory;
 use failure::Probes;
 use member::{Member, Trial};
 use plan::{Formation, Plan};
@@ -71,6 +73,9 @@ pub const SILENCE_MS: u64 = 1000;
 pub const RETRIAL_MS: u64 = 1000;
 /// Time in which members find a NameNode that has started, or that stood still, before any is suspected.
 pub const GRACE_MS: u64 = 1500;
+/// Time that nodes have at least to say what they know, once it shows that the store is an old copy: they find a NameNode
+/// that was away within less.
+pub const AMNESIA_MS: u64 = 5000;
 /// A longer pause between two ticks means that the NameNode itself stood still.
 pub const STANDSTILL_MS: u64 = 1000;
 /// How long a probe may take.
@@ -104,6 +109,8 @@ impl Default for Options {
 struct Identity {
     cluster_id: ClusterId,
     generation: Generation,
+    /// Drawn at the start.
+    instance: u64,
     hash_seed: u64,
 }
 
@@ -128,13 +135,14 @@ pub struct Naming {
     plan: Plan,
     probes: Probes,
     status_rounds: Vec<StatusRound>,
+    memory: Memory,
     last_tick_ms: u64,
     turn: Turn,
 }
 
 impl Naming {
-    /// The machine of a NameNode that starts now. `stored.generation` is its own, already durable.
-    pub fn new(stored: Stored, options: Options, now_ms: u64) -> Self {
+    /// The machine of a NameNode that starts now. `stored.generation` is its own, already durable; `instance` is random.
+    pub fn new(stored: Stored, options: Options, instance: u64, now_ms: u64) -> Self {
         let is_new = stored.slots.iter().all(|record| record.epoch == Epoch::default());
         let member = |stored| Member::new(stored, now_ms + GRACE_MS);
         let mut naming = Self {
@@ -142,6 +150,7 @@ impl Naming {
             identity: Identity {
                 cluster_id: stored.cluster_id,
                 generation: stored.generation,
+                instance,
                 hash_seed: stored.hash_seed,
             },
             version: stored.version,
@@ -156,6 +165,7 @@ impl Naming {
             plan: Plan::default(),
             probes: Probes::default(),
             status_rounds: Vec::new(),
+            memory: Memory::new(now_ms),
             last_tick_ms: now_ms,
             turn: Turn::default(),
         };
@@ -178,14 +188,21 @@ impl Naming {
             }
             Event::Status { request } => self.status_requested(request),
         }
-        self.form(now_ms);
-        self.promote();
-        self.finish_drains();
-        self.start_moves(now_ms);
+        self.remember(now_ms);
+        if !self.is_amnesic() {
+            self.form(now_ms);
+            self.promote();
+            self.finish_drains();
+            self.start_moves(now_ms);
+        }
         self.finish(effects);
     }
 
     fn tick(&mut self, now_ms: u64) {
+        if self.is_amnesic() {
+            self.last_tick_ms = now_ms;
+            return;
+        }
         self.suspect(now_ms);
         self.pursue_takeovers(now_ms);
         self.note_overdue_moves(now_ms);
@@ -206,10 +223,15 @@ impl Naming {
             ToNameNode::Heartbeat { sequence, version, load } => {
                 self.heartbeat(link, &node, sequence, version, load)
             }
+            // Whoever is in doubt asks again.
+            ToNameNode::Commit { .. } | ToNameNode::Abort { .. } | ToNameNode::Query { .. }
+                if self.is_amnesic() => {}
             ToNameNode::Commit { attempt, target, slots } => {
                 self.commit(now_ms, link, &node, attempt, &target, &slots)
             }
-            ToNameNode::Abort { attempt, reason } => self.abort(now_ms, &node, attempt, &reason),
+            ToNameNode::Abort { attempt, reason, .. } => {
+                self.abort(now_ms, &node, attempt, &reason)
+            }
             ToNameNode::Query { attempt, slots } => self.query(link, &node, attempt, &slots),
             ToNameNode::Leave { stay } => self.leave(link, &node.id, stay),
         }

@@ -3,12 +3,13 @@
 //! A view is a value: applying a configuration makes a new one, so that readers keep a consistent picture without a
 //! lock. It never goes back to a lower epoch (I3).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use annulet_ring::{Epoch, Generation, NodeId, NodeRef, SLOT_COUNT, Slot, SlotMap};
+use annulet_ring::{Epoch, Generation, NodeId, NodeRef, SLOT_COUNT, Slot, SlotMap, SlotSet};
 
-use crate::message::{Config, MemberInfo};
+use crate::message::{Attempt, Config, MemberInfo, SlotsConfig};
 
 /// One slot of the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,12 +17,14 @@ struct Entry {
     epoch: Epoch,
     /// Index into `owners`.
     owner: Option<u16>,
+    attempt: Option<Attempt>,
 }
 
 /// The cluster as of one topology version.
 #[derive(Debug, Clone, Hash)]
 pub struct View {
     generation: Generation,
+    instance: u64,
     version: u64,
     members: Arc<[MemberInfo]>,
     /// Nodes named as owners; a crashed one may be here without being a member any more.
@@ -47,6 +50,11 @@ pub enum Unusable {
         /// The generation it comes from.
         got: Generation,
     },
+    /// It comes from another NameNode of the same generation: one of the two started from a copy of the other's store.
+    Twin {
+        /// The generation of both.
+        generation: Generation,
+    },
 }
 
 impl fmt::Display for Unusable {
@@ -61,6 +69,12 @@ impl fmt::Display for Unusable {
                     "it comes from NameNode generation {got}, and this node obeys {have}; is an old copy of the NameNode's store in use?"
                 )
             }
+            Self::Twin { generation } => {
+                write!(
+                    f,
+                    "it comes from another NameNode of generation {generation} than the one this node obeys; do two run on copies of one store?"
+                )
+            }
         }
     }
 }
@@ -71,10 +85,11 @@ impl Default for View {
     fn default() -> Self {
         Self {
             generation: Generation::default(),
+            instance: 0,
             version: 0,
             members: Arc::from([]),
             owners: Vec::new(),
-            slots: SlotMap::filled(Entry { epoch: Epoch::default(), owner: None }),
+            slots: SlotMap::filled(Entry { epoch: Epoch::default(), owner: None, attempt: None }),
             unowned: SLOT_COUNT,
         }
     }
@@ -89,11 +104,14 @@ impl View {
         if config.generation < self.generation {
             return Err(Unusable::OldGeneration { have: self.generation, got: config.generation });
         }
+        if config.generation == self.generation && config.instance != self.instance {
+            return Err(Unusable::Twin { generation: self.generation });
+        }
         if let Some(needs) = config.from_version.filter(|&needs| needs > self.version) {
             return Err(Unusable::Gap { have: self.version, needs });
         }
         let mut next = self.clone();
-        next.generation = config.generation;
+        (next.generation, next.instance) = (config.generation, config.instance);
         next.version = next.version.max(config.version);
         next.members = config.members.clone().into();
         for change in &config.slots {
@@ -103,7 +121,8 @@ impl View {
                 if change.epoch > before.epoch {
                     next.unowned += usize::from(owner.is_none());
                     next.unowned -= usize::from(before.owner.is_none());
-                    next.slots[slot] = Entry { epoch: change.epoch, owner };
+                    next.slots[slot] =
+                        Entry { epoch: change.epoch, owner, attempt: change.attempt };
                 }
             }
         }
@@ -139,6 +158,11 @@ impl View {
     /// The generation of the NameNode that it obeys.
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Which NameNode of that generation it is; 0 before there was one.
+    pub fn instance(&self) -> u64 {
+        self.instance
     }
 
     /// The topology version.
@@ -177,6 +201,20 @@ impl View {
         self.slots[slot].epoch
     }
 
+    /// All slots that were ever decided about, in groups of those that have everything in common.
+    pub fn decisions(&self) -> Vec<SlotsConfig> {
+        let mut groups: BTreeMap<(Epoch, Option<u16>, Option<Attempt>), SlotSet> = BTreeMap::new();
+        for slot in Slot::all().filter(|&slot| self.slots[slot].epoch > Epoch::default()) {
+            let Entry { epoch, owner, attempt } = self.slots[slot];
+            groups.entry((epoch, owner, attempt)).or_default().insert(slot);
+        }
+        let config = |((epoch, owner, attempt), slots): ((_, Option<u16>, _), _)| {
+            let owner = owner.map(|index| self.owners[usize::from(index)].clone());
+            SlotsConfig { slots, epoch, owner, attempt }
+        };
+        groups.into_iter().map(config).collect()
+    }
+
     /// The highest epoch of all slots.
     pub fn epoch_max(&self) -> Epoch {
         self.slots.iter().map(|entry| entry.epoch).max().unwrap_or_default()
@@ -195,7 +233,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use annulet_ring::{Incarnation, SlotSet};
+    use annulet_ring::Incarnation;
 
     use super::*;
     use crate::message::SlotsConfig;
@@ -216,6 +254,7 @@ mod tests {
             vec![SlotsConfig { slots, epoch: Epoch(epoch), owner: owner.map(node), attempt: None }];
         Config {
             generation: Generation(1),
+            instance: 7,
             from_version: from,
             version,
             slots,
@@ -241,6 +280,19 @@ mod tests {
     }
 
     #[test]
+    fn all_that_was_decided_can_be_told_to_another_view() {
+        let mut first = config(None, 1, "0-99", 5, Some("a"));
+        first.slots[0].attempt = Some(Attempt { generation: Generation(1), number: 3 });
+        let view = View::default().apply(&first).expect("whole");
+        let view = view.apply(&config(Some(1), 2, "7", 6, None)).expect("continues");
+        let whole = Config { slots: view.decisions(), ..config(None, 2, "", 0, None) };
+        assert_eq!(whole.slots.len(), 2, "what nobody decided about is left out");
+        let told = View::default().apply(&whole).expect("whole");
+        assert_eq!(told.decisions(), view.decisions());
+        assert_eq!((told.owner(slot(7)), told.owner(slot(8))), (None, Some(&node("a"))));
+    }
+
+    #[test]
     fn a_gap_and_an_outdated_namenode_are_refused() {
         let view = View::default().apply(&config(None, 4, "0-16383", 5, Some("a"))).expect("whole");
         assert!(matches!(
@@ -250,6 +302,14 @@ mod tests {
         let mut old = config(None, 9, "7", 9, None);
         old.generation = Generation(0);
         assert!(matches!(view.apply(&old), Err(Unusable::OldGeneration { .. })));
+        let mut twin = config(None, 9, "7", 9, None);
+        twin.instance = 8;
+        assert_eq!(
+            view.apply(&twin).expect_err("which of the two is right cannot be known"),
+            Unusable::Twin { generation: Generation(1) }
+        );
+        twin.generation = Generation(2);
+        assert!(view.apply(&twin).is_ok(), "a later one is obeyed, whichever it is");
     }
 
     #[test]
@@ -261,7 +321,7 @@ mod tests {
         for n in 0..100_u64 {
             let next = node(&format!("n{n}"));
             let index = view.intern(&next);
-            view.slots[slot(7)] = Entry { epoch: Epoch(n), owner: Some(index) };
+            view.slots[slot(7)] = Entry { epoch: Epoch(n), owner: Some(index), attempt: None };
             assert_eq!(view.owner(slot(7)), Some(&next));
         }
         assert_eq!(view.owner(slot(8)), Some(&node("first")));

@@ -147,7 +147,10 @@ impl Link<'_> {
                     )));
                 }
                 self.node.join(cluster_id, hash_seed);
-                free(self.node.configure(&config).map_err(|error| broken(&error))?);
+                // A NameNode that does not know the configuration asks what this node knows of it.
+                if let Some(config) = config {
+                    free(self.node.configure(&config).map_err(|error| broken(&error))?);
+                }
                 Ok((reader, writer, Duration::from_millis(heartbeat_ms.max(1))))
             }
             ToNode::Refused { refusal: Refusal::DeclaredDead, .. } => Err(Ended::StartOver),
@@ -170,7 +173,9 @@ impl Link<'_> {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             epoch_max: view.epoch_max(),
             generation_max: view.generation(),
+            instance: view.instance(),
             version: view.version(),
+            known: view.decisions(),
         }
     }
 

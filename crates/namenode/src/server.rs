@@ -98,7 +98,7 @@ impl NameNode {
         let (machine, published) = task::blocking(move || {
             let mut store = store;
             let stored = next_generation(store.as_mut())?;
-            let naming = Naming::new(stored, options, clock::boot_millis());
+            let naming = Naming::new(stored, options, random::u64(), clock::boot_millis());
             let published =
                 Arc::new(Published::new(naming.cluster_id().to_owned(), &naming.whole_config()));
             Ok::<_, StoreError>((

@@ -73,6 +73,7 @@ mod tests {
         let (from_version, version) = (Some(from), from + 1);
         Config {
             generation: Generation(1),
+            instance: 1,
             from_version,
             version,
             slots: Vec::new(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Attempt, BadMessage, Config, Load, Refusal, SlotsAtEpoch, ToNameNode, ToNode};
+use super::{Attempt, BadMessage, Cause, Config, Load, Refusal, SlotsAtEpoch, ToNameNode, ToNode};
 use annulet_ring::{Generation, NodeRef, SlotSet};
 
 /// Longest part of an unknown verb that is shown again.
@@ -26,6 +26,7 @@ struct CommitBody {
 struct AbortBody {
     attempt: Attempt,
     reason: String,
+    cause: Cause,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,7 +46,7 @@ struct WelcomeBody {
     generation: Generation,
     hash_seed: u64,
     heartbeat_ms: u64,
-    config: Config,
+    config: Option<Config>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,7 +87,9 @@ impl ToNameNode {
             Self::Commit { attempt, target, slots } => {
                 ("COMMIT", json(&CommitBody { attempt, target, slots }))
             }
-            Self::Abort { attempt, reason } => ("ABORT", json(&AbortBody { attempt, reason })),
+            Self::Abort { attempt, reason, cause } => {
+                ("ABORT", json(&AbortBody { attempt, reason, cause }))
+            }
             Self::Query { attempt, slots } => ("QUERY", json(&QueryBody { attempt, slots })),
             Self::Leave { stay } => ("LEAVE", json(&LeaveBody { stay })),
         }
@@ -108,8 +111,8 @@ impl ToNameNode {
                 Self::Commit { attempt, target, slots }
             }
             b"ABORT" => {
-                let AbortBody { attempt, reason } = parse(verb, body)?;
-                Self::Abort { attempt, reason }
+                let AbortBody { attempt, reason, cause } = parse(verb, body)?;
+                Self::Abort { attempt, reason, cause }
             }
             b"QUERY" => {
                 let QueryBody { attempt, slots } = parse(verb, body)?;

@@ -34,6 +34,8 @@ pub(super) struct Budget {
     pub(super) repeats: u8,
     /// Pauses that end.
     pub(super) waits: u8,
+    /// Starts of the NameNode on an old copy of its store.
+    pub(super) restores: u8,
 }
 
 /// One thing that may happen. Nodes, links and streams by their numbers.
@@ -70,6 +72,8 @@ pub(super) enum Action {
     DeclareDead(usize),
     NameNodeCrash,
     NameNodeStart,
+    /// On a copy of its store that was made before the first move.
+    NameNodeStartOnCopy,
     /// Pauses end.
     Wait,
 }
@@ -167,6 +171,9 @@ impl World {
         if budget.name_node_crashes > 0 && up {
             actions.push(Action::NameNodeCrash);
         }
+        if budget.restores > 0 && !up {
+            actions.push(Action::NameNodeStartOnCopy);
+        }
         if budget.waits > 0 && up {
             actions.push(Action::Wait);
         }
@@ -227,6 +234,11 @@ impl World {
                 self.name_node_crash();
             }
             Action::NameNodeStart => self.name_node_start(),
+            Action::NameNodeStartOnCopy => {
+                self.spend(|budget| &mut budget.restores);
+                self.stored = self.copy.clone();
+                self.name_node_start();
+            }
             Action::Wait => {
                 self.spend(|budget| &mut budget.waits);
                 self.wait();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 
-use annulet_ring::Generation;
+use annulet_ring::{Generation, NodeRef};
 
 use super::wire::Shared;
 use super::world::World;
@@ -132,25 +132,36 @@ impl World {
                 if record.epoch <= before.epoch {
                     self.history.blame("I3: an epoch did not rise");
                 }
+                let latest = self.history.issued.last_key_value().map(|(_, record)| record.clone());
                 let issued = self.history.issued.entry(record.epoch).or_insert(record.clone());
                 if issued != record {
                     self.history.blame("I3: an epoch was issued twice");
                 }
-                if record.owner == before.owner {
-                    return;
-                }
-                match (record.attempt, &record.owner) {
-                    (Some(attempt), Some(owner)) => {
-                        if !self.history.promises.contains(&(attempt, owner.clone())) {
-                            self.history.blame("I4: a commit without a promise");
-                        }
-                    }
-                    // The owner is dead, and what it held is lost.
-                    _ => drop(self.history.lost.get_or_insert(self.history.truth)),
+                if let Some(latest) = latest.filter(|latest| latest.owner != record.owner) {
+                    self.witness_change(latest.owner.as_ref(), record);
                 }
             }
             _ => {}
         }
+    }
+
+    /// The slot changes hands: by a promise, or because its owner is gone.
+    fn witness_change(&mut self, before: Option<&NodeRef>, record: &SlotRecord) {
+        if let (Some(attempt), Some(owner)) = (record.attempt, &record.owner) {
+            if !self.history.promises.contains(&(attempt, owner.clone())) {
+                self.history.blame("I4: a commit without a promise");
+            }
+            return;
+        }
+        let lives = |owner: &NodeRef| {
+            !self.history.dead.contains(owner)
+                && self.nodes.iter().any(|node| node.running && node.me == *owner)
+        };
+        if before.is_some_and(lives) {
+            self.history.blame("I5: a slot is taken from an owner that lives");
+        }
+        // What the owner held is lost with it.
+        self.history.lost.get_or_insert(self.history.truth);
     }
 
     /// Says everything; returns what happens to the NameNode itself by that.
@@ -213,7 +224,8 @@ impl World {
     pub(super) fn name_node_start(&mut self) {
         let mut stored = Stored::clone(&self.stored);
         stored.generation = Generation(stored.generation.0 + 1);
-        let naming = Naming::new(stored.clone(), options(), self.now_ms);
+        self.name_nodes += 1;
+        let naming = Naming::new(stored.clone(), options(), self.name_nodes.into(), self.now_ms);
         self.name_node = Some(Shared::new(naming));
         self.stored = Shared::new(stored);
     }

@@ -86,7 +86,9 @@ impl Process {
             cluster_id: known.then(World::cluster_id),
             epoch_max: self.view.epoch_max(),
             generation_max: self.view.generation(),
+            instance: self.view.instance(),
             version: self.view.version(),
+            known: self.view.decisions(),
             ..World::registration(&self.me)
         }
     }
@@ -138,7 +140,7 @@ impl World {
         self.story.tell(|| format!("    {me} hears {}", message.encode().0));
         match message {
             ToNode::Welcome { config, .. } => {
-                if self.configure(n, config) {
+                if config.as_ref().is_none_or(|config| self.configure(n, config)) {
                     self.nodes[n].welcomed = true;
                     for giving in self.nodes[n].giving.clone() {
                         let attempt = giving.batch.attempt();
@@ -303,11 +305,11 @@ impl World {
                 }
                 Some(Event::Settled { committed: !self.nodes[n].slot.serves() })
             }
-            Errand::GiveUp { reason, .. } => {
+            Errand::GiveUp { reason, cause } => {
                 self.slot_event(n, SlotEvent::Cancel { attempt });
                 self.send_forth(&giving, Forth::Cancel);
                 self.close(&giving);
-                self.tell_name_node(n, ToNameNode::Abort { attempt, reason });
+                self.tell_name_node(n, ToNameNode::Abort { attempt, reason, cause });
                 None
             }
             Errand::End { .. } => {

@@ -23,6 +23,7 @@ const QUIET: Budget = Budget {
     queries: 0,
     repeats: 0,
     waits: 0,
+    restores: 0,
 };
 
 /// So many faults of any kind.
@@ -43,7 +44,7 @@ const fn any(faults: u8) -> Budget {
 }
 
 /// More than a short form looks at.
-const STATES_MAX: usize = 20_000_000;
+const STATES_MAX: usize = 6_000_000;
 
 fn search(name: &str, budget: Budget) -> Report {
     let began = Instant::now();

@@ -55,6 +55,9 @@ pub(super) struct World {
     pub(super) incarnations: u8,
     pub(super) name_node: Option<Shared<Naming>>,
     pub(super) stored: Shared<Stored>,
+    /// The store as it was before the first move.
+    pub(super) copy: Shared<Stored>,
+    pub(super) name_nodes: u8,
     pub(super) probes: Vec<(ProbeId, NodeRef)>,
     pub(super) history: History,
     pub(super) story: Story,
@@ -91,7 +94,7 @@ impl World {
         };
         Slot::all().for_each(|slot| stored.slots[slot] = record(slot));
         let now_ms = 1_000_000;
-        let naming = Naming::new(stored.clone(), super::name_node::options(), now_ms);
+        let naming = Naming::new(stored.clone(), super::name_node::options(), 1, now_ms);
         let mut world = Self {
             now_ms,
             slot: Slot::FIRST,
@@ -103,7 +106,9 @@ impl World {
             streams_made: 0,
             incarnations: NAMES.len() as u8,
             name_node: Some(Shared::new(naming)),
+            copy: Shared::new(stored.clone()),
             stored: Shared::new(stored),
+            name_nodes: 1,
             probes: Vec::new(),
             history: History::default(),
             story: Story::default(),
@@ -116,6 +121,8 @@ impl World {
             world.take_up(id);
         }
         world.slot = world.asked_to_move();
+        let record = world.stored.slots[world.slot].clone();
+        world.history.issued.insert(record.epoch, record);
         world
     }
 
@@ -147,7 +154,9 @@ impl World {
             release: String::new(),
             epoch_max: Epoch::default(),
             generation_max: Generation::default(),
+            instance: 0,
             version: 0,
+            known: Vec::new(),
         }
     }
 

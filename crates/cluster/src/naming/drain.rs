@@ -33,6 +33,9 @@ impl Naming {
 
     /// Starts a drain; `false` when just this is under way or done already.
     fn drain(&mut self, id: &NodeId, stay: bool) -> Result<bool, String> {
+        if let Some(reason) = self.amnesia() {
+            return Err(reason);
+        }
         let others = self.members.iter().any(|(other, member)| other != id && member.has_share());
         let Some(member) = self.members.get_mut(id) else {
             return Err(format!("there is no node {id}; \"annulet nodes\" lists them"));

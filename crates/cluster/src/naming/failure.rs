@@ -54,7 +54,9 @@ impl Naming {
         member.trusted_until_ms = member.trusted_until_ms.max(now_ms);
         let node = member.node().clone();
         self.note(format!("{node}: its link is lost"));
-        self.suspect(now_ms);
+        if !self.is_amnesic() {
+            self.suspect(now_ms);
+        }
     }
 
     /// Looks for members that are not heard, and sends the probes that are due.
@@ -127,6 +129,7 @@ impl Naming {
             ProbeOutcome::Silent => None,
         };
         match purpose {
+            Purpose::Trial | Purpose::Takeover if self.is_amnesic() => {}
             Purpose::Trial => self.trial_probed(now_ms, &node, found),
             Purpose::Takeover => self.takeover_probed(now_ms, &node, found),
             Purpose::Status => self.status_probed(probe, &node, found == Some(&node)),

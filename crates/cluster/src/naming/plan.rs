@@ -71,6 +71,12 @@ pub(super) struct Pause {
 }
 
 impl Plan {
+    /// What is under way or waits is not pursued any more.
+    pub(super) fn forget_moves(&mut self) {
+        self.under_way.clear();
+        self.waiting.clear();
+    }
+
     /// Slots that wait to be moved.
     pub(super) fn planned(&self) -> usize {
         self.waiting.values().map(SlotSet::len).sum()
@@ -117,7 +123,7 @@ impl Naming {
     /// Makes the ring fit the members, gives slots that nobody owns to those who should own them, and plans the rest.
     /// What is under way goes on (R14), what was only planned is forgotten.
     pub(super) fn replan(&mut self) {
-        if self.formation != Formation::Over {
+        if self.formation != Formation::Over || self.is_amnesic() {
             return;
         }
         self.call_off_hopeless_drains();

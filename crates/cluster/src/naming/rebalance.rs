@@ -59,6 +59,9 @@ impl Naming {
         weights: &BTreeMap<NodeId, u32>,
         dry_run: bool,
     ) -> Result<Rebalance, String> {
+        if let Some(reason) = self.amnesia() {
+            return Err(reason);
+        }
         if self.formation != Formation::Over {
             return Err("the cluster is still forming; every node gets its share then".to_owned());
         }

@@ -23,10 +23,15 @@ pub(super) struct Takeover {
 
 impl Naming {
     pub(super) fn register(&mut self, now_ms: u64, link: LinkId, registration: Registration) {
-        if let Some((refusal, reason)) = self.objection(&registration) {
+        if let Some((refusal, reason)) = self.objection(now_ms, &registration) {
             return self.refuse(link, &registration.node, refusal, reason);
         }
+        let is_welcome = self.take_report(now_ms, link, &registration);
         self.respect_epochs(&registration);
+        if !is_welcome {
+            // It asks again, and by then it may be known who has its place.
+            return self.then(Effect::CloseLink(link));
+        }
         let node = &registration.node;
         let left = self.departed.iter().find(|departed| departed.node == *node);
         match (self.members.get(&node.id), left) {
@@ -54,7 +59,7 @@ impl Naming {
     }
 
     /// Why the registration cannot be accepted from anybody.
-    fn objection(&self, registration: &Registration) -> Option<(Refusal, String)> {
+    fn objection(&self, now_ms: u64, registration: &Registration) -> Option<(Refusal, String)> {
         let Registration { protocol, cluster_id, addresses, weight, generation_max, .. } =
             registration;
         if *protocol != PROTOCOL_VERSION {
@@ -73,9 +78,9 @@ impl Naming {
             return Some((Refusal::OtherCluster, reason));
         }
         let ours = self.identity.generation;
-        let invalid = if *generation_max > ours {
+        let invalid = if self.is_superseded_by(now_ms, registration) {
             format!(
-                "the node has obeyed generation {generation_max} of the NameNode and this one is only {ours}: its store is an old copy, or two NameNodes run; start the NameNode on its latest data directory"
+                "the node has obeyed generation {generation_max} of another NameNode and this one is {ours}: two NameNodes run; stop the wrong one"
             )
         } else if let Some(address) =
             [&addresses.client, &addresses.cluster, &addresses.peer, &addresses.drain]
@@ -161,6 +166,7 @@ impl Naming {
     /// Makes `link` the link of a member and welcomes the node on it.
     fn attach(&mut self, now_ms: u64, link: LinkId, node: &NodeRef) {
         self.formation.start(now_ms + self.options.formation_ms);
+        self.memory.obeyed |= !self.is_amnesic();
         let Some(member) = self.members.get_mut(&node.id) else { return };
         member.heard_ms = Some(now_ms);
         member.acknowledged = 0;
@@ -270,7 +276,7 @@ impl Naming {
     }
 }
 
-fn member_info(registration: &Registration) -> MemberInfo {
+pub(super) fn member_info(registration: &Registration) -> MemberInfo {
     MemberInfo {
         node: registration.node.clone(),
         addresses: registration.addresses.clone(),

@@ -165,7 +165,7 @@ impl Naming {
 
     /// What keeps the cluster from being settled, as far as it is known without asking anybody.
     pub fn unsettled_reasons(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
+        let mut reasons: Vec<String> = self.amnesia().into_iter().collect();
         match self.formation {
             Formation::Over if self.members.is_empty() => {
                 reasons.push("no DataNode is left".to_owned())

@@ -3,6 +3,7 @@
 //! After every step the world checks what must always hold: decisions fit the store, nothing is published before it is
 //! durable, no view of a node ever has a gap, and no epoch falls.
 
+mod amnesia;
 mod drain;
 mod failure;
 mod formation;
@@ -20,8 +21,8 @@ use annulet_ring::{Epoch, Generation, Incarnation, NodeId, NodeRef, SLOT_COUNT, 
 
 use super::*;
 use crate::message::{
-    Addresses, Attempt, Load, MemberState, PROTOCOL_VERSION, Refusal, Registration, SlotsAtEpoch,
-    ToNode,
+    Addresses, Attempt, Cause, Load, MemberState, PROTOCOL_VERSION, Refusal, Registration,
+    SlotsAtEpoch, ToNode,
 };
 use crate::view::View;
 
@@ -64,6 +65,11 @@ impl Process {
         self.inbox.iter().filter_map(as_move).collect()
     }
 
+    /// Slots that it owns, as far as it knows.
+    fn held(&self) -> SlotSet {
+        Slot::all().filter(|&slot| self.view.owner(slot) == Some(&self.node)).collect()
+    }
+
     fn at_epoch(&self, slots: &SlotSet) -> Vec<SlotsAtEpoch> {
         let mut groups: BTreeMap<Epoch, SlotSet> = BTreeMap::new();
         for slot in slots.iter() {
@@ -78,6 +84,8 @@ struct World {
     naming: Naming,
     options: Options,
     stored: Stored,
+    /// Starts of the NameNode.
+    instance: u64,
     processes: BTreeMap<&'static str, Process>,
     links: u64,
     requests: u64,
@@ -104,9 +112,10 @@ impl World {
         stored.generation = Generation(1);
         Self {
             now_ms: 1_000_000,
-            naming: Naming::new(stored.clone(), options.clone(), 1_000_000),
+            naming: Naming::new(stored.clone(), options.clone(), 1, 1_000_000),
             options,
             stored,
+            instance: 1,
             processes: BTreeMap::new(),
             links: 0,
             requests: 0,
@@ -178,7 +187,9 @@ impl World {
             release: "test".to_owned(),
             epoch_max: process.view.epoch_max(),
             generation_max: process.view.generation(),
+            instance: process.view.instance(),
             version: process.view.version(),
+            known: process.view.decisions(),
         }
     }
 
@@ -211,7 +222,9 @@ impl World {
     fn restart_name_node(&mut self) {
         self.now_ms += 5000;
         self.stored.generation = Generation(self.stored.generation.0 + 1);
-        self.naming = Naming::new(self.stored.clone(), self.options.clone(), self.now_ms);
+        self.instance += 1;
+        self.naming =
+            Naming::new(self.stored.clone(), self.options.clone(), self.instance, self.now_ms);
         self.probes.clear();
         for process in self.processes.values_mut() {
             process.link = None;
@@ -324,7 +337,7 @@ impl World {
         else {
             return;
         };
-        if let ToNode::Welcome { config, .. } | ToNode::Config(config) = &message {
+        if let ToNode::Welcome { config: Some(config), .. } | ToNode::Config(config) = &message {
             process.view = process.view.apply(config).expect("no gap and no outdated NameNode");
         }
         if let ToNode::Move { attempt, target, slots } = &message {

@@ -15,6 +15,8 @@ pub(super) struct Turn {
     /// All decisions but those about slots and the version.
     decisions: Vec<Decision>,
     members_changed: bool,
+    /// Every slot is to be named, changed or not.
+    publishes_all: bool,
     /// Links that get the whole configuration.
     welcomes: Vec<LinkId>,
     /// Links that asked about slots.
@@ -26,7 +28,7 @@ pub(super) struct Turn {
 impl Turn {
     /// Whether the step leads to a new topology version.
     pub(super) fn is_topology_change(&self) -> bool {
-        self.members_changed || !self.before.is_empty()
+        self.members_changed || self.publishes_all || !self.before.is_empty()
     }
 }
 
@@ -92,11 +94,12 @@ impl Naming {
     pub(super) fn finish(&mut self, effects: &mut Vec<Effect>) {
         let turn = std::mem::take(&mut self.turn);
         let from_version = self.version;
-        let changed = turn.is_topology_change();
+        // While decisions are missing, what is known here would not help anybody.
+        let changed = turn.is_topology_change() && !self.is_amnesic();
         let mut decisions = turn.decisions;
         decisions.extend(self.slot_decisions(&turn.before));
         if changed {
-            self.version += 1;
+            self.version = self.version_floor() + 1;
             decisions.push(Decision::Version(self.version));
         }
         if !decisions.is_empty() {
@@ -105,7 +108,8 @@ impl Naming {
         if changed {
             let links =
                 self.links.keys().filter(|link| !turn.welcomes.contains(link)).copied().collect();
-            let config = self.config(Some(from_version), turn.before.keys().copied());
+            let named = |slot: &Slot| turn.publishes_all || turn.before.contains_key(slot);
+            let config = self.config(Some(from_version), Slot::all().filter(named));
             effects.push(Effect::Publish { links, config });
         }
         for link in turn.welcomes {
@@ -140,13 +144,18 @@ impl Naming {
             generation: self.identity.generation,
             hash_seed: self.identity.hash_seed,
             heartbeat_ms: self.options.heartbeat_ms,
-            config: self.whole_config(),
+            config: (!self.is_amnesic()).then(|| self.whole_config()),
         }
     }
 
     /// The whole configuration as it is now.
     pub fn whole_config(&self) -> Config {
         self.config(None, Slot::all())
+    }
+
+    /// Publishes all that there is as a new version, whatever has changed.
+    pub(super) fn publish_all(&mut self) {
+        self.turn.publishes_all = true;
     }
 
     /// A configuration that names these slots and all members.
@@ -157,6 +166,7 @@ impl Naming {
     ) -> Config {
         Config {
             generation: self.identity.generation,
+            instance: self.identity.instance,
             from_version,
             version: self.version,
             slots: self.slots.config(slots),

@@ -136,19 +136,19 @@ impl Source<'_> {
                         node.control.try_send(ToNameNode::Query { attempt: self.attempt, slots });
                 }
             }
-            Effect::GiveUp { reason, cause: _ } => self.give_up(reason).await,
+            Effect::GiveUp { reason, cause } => self.give_up(reason, cause).await,
             Effect::End { committed } => self.end(committed),
         }
         None
     }
 
-    async fn give_up(&mut self, reason: String) {
+    async fn give_up(&mut self, reason: String, cause: Cause) {
         let (node, stream) = (self.stream.node, &mut self.stream);
         stream.outgoing.cancel();
         self.admission = None;
         stats::add(&node.stats.moves_given_up, 1);
         tracing::info!(attempt = %self.attempt, %reason, "gave up handing {} slots over to {}; this node keeps them", self.slots, stream.target);
-        let _ = node.control.send(ToNameNode::Abort { attempt: self.attempt, reason }).await;
+        let _ = node.control.send(ToNameNode::Abort { attempt: self.attempt, reason, cause }).await;
         if let Some(socket) = &mut stream.socket {
             write_request(&mut socket.output, [b"CANCEL".as_slice()]);
             let cancel =

@@ -235,6 +235,8 @@ impl Link {
             release: "fake".to_owned(),
             epoch_max: view.epoch_max(),
             generation_max: view.generation(),
+            instance: view.instance(),
+            known: view.decisions(),
             version: view.version(),
         }
     }
@@ -280,7 +282,9 @@ impl Link {
         match message {
             ToNode::Welcome { config, .. } => {
                 seen.welcomes += 1;
-                seen.view = seen.view.apply(&config).expect("a usable configuration");
+                if let Some(config) = config {
+                    seen.view = seen.view.apply(&config).expect("a usable configuration");
+                }
             }
             ToNode::Config(config) => seen.view = seen.view.apply(&config).expect("no gap"),
             ToNode::Move { attempt, target, slots } => {

@@ -29,6 +29,7 @@ fn attempt() -> Attempt {
 fn config() -> Config {
     Config {
         generation: Generation(7),
+        instance: u64::MAX,
         from_version: Some(41),
         version: 42,
         slots: vec![
@@ -63,7 +64,9 @@ fn all_to_name_node() -> Vec<ToNameNode> {
             release: "0.1.0 \"quoted\" \u{1f980}".into(),
             epoch_max: Epoch(9),
             generation_max: Generation(2),
+            instance: 11,
             version: 17,
+            known: config().slots,
         }),
         ToNameNode::Heartbeat {
             sequence: 1,
@@ -71,7 +74,11 @@ fn all_to_name_node() -> Vec<ToNameNode> {
             load: Load { keys: u64::MAX, ..Load::default() },
         },
         ToNameNode::Commit { attempt: attempt(), target: node("b:2", 5), slots: at_epoch.clone() },
-        ToNameNode::Abort { attempt: attempt(), reason: "line\r\nbreak".into() },
+        ToNameNode::Abort {
+            attempt: attempt(),
+            reason: "line\r\nbreak".into(),
+            cause: Cause::TargetFull,
+        },
         ToNameNode::Query { attempt: attempt(), slots: at_epoch },
         ToNameNode::Leave { stay: true },
     ]
@@ -84,7 +91,7 @@ fn all_to_node() -> Vec<ToNode> {
             generation: Generation(7),
             hash_seed: u64::MAX,
             heartbeat_ms: 200,
-            config: Config { from_version: None, ..config() },
+            config: Some(Config { from_version: None, ..config() }),
         },
         ToNode::Refused { refusal: Refusal::IdTaken, reason: "choose another id".into() },
         ToNode::Config(config()),

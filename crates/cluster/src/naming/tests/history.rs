@@ -55,7 +55,14 @@ fn apply(world: &mut World, happening: &Happening) {
         Happening::Drain(node, stay) => drop(world.drain(NAMES[node], stay)),
         Happening::Abort(node) if running(world, NAMES[node]) => {
             if let Some((attempt, ..)) = world.process(NAMES[node]).moves().last().cloned() {
-                world.send(NAMES[node], ToNameNode::Abort { attempt, reason: "chance".to_owned() });
+                world.send(
+                    NAMES[node],
+                    ToNameNode::Abort {
+                        attempt,
+                        reason: "chance".to_owned(),
+                        cause: Cause::Trouble,
+                    },
+                );
             }
         }
         Happening::Query(node) if running(world, NAMES[node]) => {

@@ -168,7 +168,10 @@ fn a_move_that_is_given_up_voids_its_attempt_and_waits_twice_as_long_each_time()
     let (mut world, attempt, _, slots) = under_way();
     let other = world.process("a").moves()[1].clone();
     for (attempt, expected_ms) in [(attempt, 1000), (other.0, 2000)] {
-        world.send("a", ToNameNode::Abort { attempt, reason: "no\nroute".to_owned() });
+        world.send(
+            "a",
+            ToNameNode::Abort { attempt, reason: "no\nroute".to_owned(), cause: Cause::Trouble },
+        );
         assert!(world.has_note(&format!("no\\nroute; next try in {expected_ms} ms")));
     }
     assert_void(&mut world, &slots);
@@ -183,19 +186,28 @@ fn a_move_that_is_given_up_voids_its_attempt_and_waits_twice_as_long_each_time()
 #[test]
 fn a_success_ends_the_growth_of_the_pause() {
     let (mut world, attempt, _, _) = under_way();
-    world.send("a", ToNameNode::Abort { attempt, reason: "first".to_owned() });
+    world.send(
+        "a",
+        ToNameNode::Abort { attempt, reason: "first".to_owned(), cause: Cause::Trouble },
+    );
     let (attempt, target, slots) = world.process("a").moves()[1].clone();
     let at_epoch = world.process("a").at_epoch(&slots);
     commit(&mut world, attempt, target, at_epoch);
     let (attempt, ..) = world.process("a").moves().last().unwrap().clone();
-    world.send("a", ToNameNode::Abort { attempt, reason: "second".to_owned() });
+    world.send(
+        "a",
+        ToNameNode::Abort { attempt, reason: "second".to_owned(), cause: Cause::Trouble },
+    );
     assert!(world.has_note("second; next try in 1000 ms"), "{:?}", world.notes);
 }
 
 #[test]
 fn an_abort_of_somebody_elses_attempt_is_ignored() {
     let (mut world, attempt, _, slots) = under_way();
-    world.send("b", ToNameNode::Abort { attempt, reason: "mischief".to_owned() });
+    world.send(
+        "b",
+        ToNameNode::Abort { attempt, reason: "mischief".to_owned(), cause: Cause::Trouble },
+    );
     assert!(slots.iter().all(|slot| world.epoch(slot) == Epoch(1)));
 }
 
@@ -210,7 +222,10 @@ fn an_abort_keeps_the_attempt_by_which_the_owner_got_the_slot() {
     world.process("c").obedient = false;
     world.drain("c", false).unwrap();
     let (attempt, _, slots) = world.process("c").moves()[0].clone();
-    world.send("c", ToNameNode::Abort { attempt, reason: "later".to_owned() });
+    world.send(
+        "c",
+        ToNameNode::Abort { attempt, reason: "later".to_owned(), cause: Cause::Trouble },
+    );
     let slot = slots.iter().next().unwrap();
     assert!(
         world.stored.slots[slot].attempt.is_some(),

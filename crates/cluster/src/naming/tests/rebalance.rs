@@ -57,7 +57,10 @@ fn a_rebalance_ends_the_pause_after_a_move_that_was_given_up() {
     world.process("a").obedient = false;
     world.start("b");
     for (attempt, ..) in world.process("a").moves() {
-        world.send("a", ToNameNode::Abort { attempt, reason: "busy".to_owned() });
+        world.send(
+            "a",
+            ToNameNode::Abort { attempt, reason: "busy".to_owned(), cause: Cause::Trouble },
+        );
     }
     let asked = world.process("a").moves().len();
     world.step(Event::Tick);

@@ -59,7 +59,7 @@ fn a_node_that_comes_back_gets_the_whole_configuration_and_keeps_its_slots() {
     assert_eq!(world.stored.slots, before);
     let welcome = &world.process("a").inbox[0];
     assert!(
-        matches!(welcome, ToNode::Welcome { config, hash_seed: 7, heartbeat_ms: 200, .. } if config.from_version.is_none())
+        matches!(welcome, ToNode::Welcome { config: Some(config), hash_seed: 7, heartbeat_ms: 200, .. } if config.from_version.is_none())
     );
 }
 
@@ -203,7 +203,17 @@ fn registrations_that_make_no_sense_are_refused_with_what_to_do() {
     refused(&|it| it.weight = 0, Refusal::Invalid, "a weight of 0");
     refused(&|it| it.weight = u32::MAX, Refusal::Invalid, "choose 1 to 10000");
     refused(&|it| it.epoch_max = Epoch(u64::MAX), Refusal::Invalid, "was never issued");
-    refused(&|it| it.generation_max = Generation(2), Refusal::Invalid, "two NameNodes run");
+}
+
+#[test]
+fn a_name_node_that_is_obeyed_refuses_a_node_that_obeys_a_later_one() {
+    let mut world = World::of(&["a"]);
+    world.run(GRACE_MS);
+    let registration = Registration { generation_max: Generation(2), ..world.registration("a") };
+    world.disconnect("a");
+    world.connect_as("a", registration);
+    assert_eq!(world.process("a").refusal(), Some(Refusal::Invalid));
+    assert!(world.has_note("two NameNodes run"));
 }
 
 #[test]
@@ -214,7 +224,9 @@ fn no_epoch_is_issued_at_or_below_one_that_a_node_has_seen() {
     registration.epoch_max = Epoch(40);
     world.step(Event::Registered { link: LinkId(900), registration });
     assert!(world.has_note("the store is an old copy"));
-    world.run(500);
+    assert_eq!(world.process("a").link, None, "it is asked again for what it knows");
+    world.connect("a");
+    world.run(200);
     assert!(world.stored.slots.iter().any(|record| record.epoch > Epoch(1)), "something has moved");
     assert!(
         world

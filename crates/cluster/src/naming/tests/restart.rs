@@ -78,7 +78,8 @@ fn a_commit_that_was_durable_but_not_published_is_told_after_the_restart() {
     for name in ["a", "b"] {
         assert!(slots.iter().all(|slot| world.process(name).view.owner(slot) == Some(&target)));
     }
-    let ToNode::Welcome { config, .. } = world.process("b").inbox.last().unwrap() else {
+    let ToNode::Welcome { config: Some(config), .. } = world.process("b").inbox.last().unwrap()
+    else {
         panic!("welcomed last")
     };
     assert!(

@@ -1,0 +1,220 @@
+//! R10: a NameNode whose store is an old copy. What it does not remember, the nodes know.
+//!
+//! A registration shows it: the node has obeyed a NameNode that started later than this one, or it knows of a version, an
+//! epoch or an owner that was never issued here. From then on nothing is decided and nobody is told who owns what; nodes
+//! serve as before. When more than half of all members have said what they know, the latest decision about each slot
+//! counts again, under an epoch, a version and a generation above all that anybody has seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use annulet_ring::{Generation, NodeId, NodeRef, Slot};
+
+use super::{
+    AMNESIA_MS, Decision, Effect, GRACE_MS, LinkId, Member, Naming, SlotRecord, StoredMember,
+};
+use crate::message::{Registration, SlotsConfig};
+
+/// Generations beyond this are not believed, as with epochs.
+const GENERATION_REPORTED_MAX: u64 = 1 << 62;
+
+/// What nodes have said of themselves, and whether this NameNode may rely on its own store.
+#[derive(Debug, Clone, Hash)]
+pub(super) struct Memory {
+    started_ms: u64,
+    /// Somebody obeys this NameNode in its present run.
+    pub(super) obeyed: bool,
+    /// While decisions are missing: who has said what it knows.
+    reporters: BTreeSet<NodeId>,
+    /// The latest decisions that reporters know of and the store does not.
+    known: BTreeMap<Slot, SlotRecord>,
+    /// Since when it is known that decisions are missing.
+    lost_ms: Option<u64>,
+    /// The highest version that anybody has reported.
+    version_seen: u64,
+}
+
+impl Memory {
+    pub(super) fn new(now_ms: u64) -> Self {
+        Self {
+            started_ms: now_ms,
+            obeyed: false,
+            reporters: BTreeSet::new(),
+            known: BTreeMap::new(),
+            lost_ms: None,
+            version_seen: 0,
+        }
+    }
+}
+
+impl Naming {
+    /// Whether decisions are missing, so that none may be made.
+    pub(super) fn is_amnesic(&self) -> bool {
+        self.memory.lost_ms.is_some()
+    }
+
+    /// Why nothing is decided, for people.
+    pub(super) fn amnesia(&self) -> Option<String> {
+        self.memory.lost_ms?;
+        Some(format!(
+            "the NameNode's store is an old copy; nothing is decided until more than half of {} members have said what they know, and {} have",
+            self.expected().len(),
+            self.memory.reporters.len()
+        ))
+    }
+
+    /// The version that the next published one has to be above.
+    pub(super) fn version_floor(&self) -> u64 {
+        self.version.max(self.memory.version_seen)
+    }
+
+    /// Another NameNode has taken over: a node obeys one that started later, or at the same time, and this one has been
+    /// obeyed in its present run already, so that it is no old copy that has just been started.
+    pub(super) fn is_superseded_by(&self, now_ms: u64, registration: &Registration) -> bool {
+        let is_fresh = !self.memory.obeyed || now_ms < self.memory.started_ms + GRACE_MS;
+        self.is_outranked_by(registration) && !is_fresh && !self.is_amnesic()
+    }
+
+    fn is_outranked_by(&self, registration: &Registration) -> bool {
+        let ours = (self.identity.generation, self.identity.instance);
+        let theirs = (registration.generation_max, registration.instance);
+        theirs.0 > ours.0 || (theirs.0 == ours.0 && theirs.1 != ours.1)
+    }
+
+    /// Takes down what a node knows. Nothing is decided any more if that shows decisions which are missing here. Returns
+    /// whether the node may be welcomed.
+    pub(super) fn take_report(
+        &mut self,
+        now_ms: u64,
+        link: LinkId,
+        registration: &Registration,
+    ) -> bool {
+        if let Some(sign) = self.sign_of_loss(registration)
+            && !self.is_amnesic()
+        {
+            self.memory.lost_ms = Some(now_ms);
+            self.plan.forget_moves();
+            self.close_other_links(link);
+            self.note(format!(
+                "{} {sign}, which this NameNode's store does not know: the store is an old copy; nothing is decided until more than half of the members have said what they know",
+                registration.node
+            ));
+        }
+        self.memory.version_seen = self.memory.version_seen.max(registration.version);
+        if !self.is_amnesic() {
+            return true;
+        }
+        if self.is_outranked_by(registration) {
+            let above = registration.generation_max.0.min(GENERATION_REPORTED_MAX) + 1;
+            self.identity.generation = Generation(above);
+            self.write_down(Decision::Generation(self.identity.generation));
+        }
+        let is_welcome = self.is_known_process(now_ms, registration);
+        if is_welcome {
+            self.learn_from(registration);
+        }
+        is_welcome
+    }
+
+    /// Who has registered before has not been asked for what it knows; it comes back and says it.
+    fn close_other_links(&mut self, link: LinkId) {
+        let others: Vec<LinkId> =
+            self.links.keys().copied().filter(|&other| other != link).collect();
+        for other in others {
+            let id = self.links.remove(&other);
+            if let Some(member) = id.and_then(|id| self.members.get_mut(&id)) {
+                member.link = None;
+            }
+            self.then(Effect::CloseLink(other));
+        }
+    }
+
+    /// While decisions are missing: whether this process is, or became meanwhile, the member of its id.
+    fn is_known_process(&mut self, now_ms: u64, registration: &Registration) -> bool {
+        let Registration { node, addresses, version, .. } = registration;
+        let Some(member) = self.members.get(&node.id) else { return *version > 0 };
+        if member.node() == node {
+            return true;
+        }
+        if member.info.addresses.peer != addresses.peer {
+            return false;
+        }
+        // Another process has its address, so the one that is remembered is gone and holds nothing.
+        self.memory.reporters.insert(node.id.clone());
+        if *version == 0 {
+            return false;
+        }
+        let old = member.node().clone();
+        let info = super::register::member_info(registration);
+        self.bury(&old, true);
+        self.put_member(&info, false);
+        let successor = Member::new(StoredMember { info, stay: false }, now_ms);
+        self.members.insert(node.id.clone(), successor);
+        true
+    }
+
+    fn learn_from(&mut self, registration: &Registration) {
+        self.memory.reporters.insert(registration.node.id.clone());
+        for SlotsConfig { slots, epoch, owner, attempt } in &registration.known {
+            for slot in slots.iter() {
+                let known = self.memory.known.get(&slot).unwrap_or_else(|| self.slots.get(slot));
+                let speaks_for_itself = owner.as_ref() == Some(&registration.node);
+                if *epoch > known.epoch || (*epoch == known.epoch && speaks_for_itself) {
+                    let record =
+                        SlotRecord { epoch: *epoch, owner: owner.clone(), attempt: *attempt };
+                    self.memory.known.insert(slot, record);
+                }
+            }
+        }
+    }
+
+    fn sign_of_loss(&self, registration: &Registration) -> Option<String> {
+        let Registration { generation_max, version, epoch_max, known, .. } = registration;
+        if self.is_outranked_by(registration) {
+            return Some(format!("has obeyed generation {generation_max} of another NameNode"));
+        }
+        if *version > self.version_floor() {
+            return Some(format!("has applied version {version}"));
+        }
+        if *epoch_max > self.slots.epoch_max().max(self.epoch_floor) {
+            return Some(format!("has seen epoch {epoch_max}"));
+        }
+        let slots = known.iter().flat_map(|part| part.slots.iter().map(|slot| (slot, part.epoch)));
+        let mut later = slots.filter(|&(slot, epoch)| epoch > self.slots.get(slot).epoch);
+        later.next().map(|(slot, epoch)| format!("knows slot {slot} at epoch {epoch}"))
+    }
+
+    /// Who has to say what it knows: the members, and whoever owns a slot as others know it.
+    fn expected(&self) -> BTreeSet<&NodeId> {
+        let owners = self.memory.known.values().filter_map(|record| record.owner.as_ref());
+        self.members.keys().chain(owners.map(|owner| &owner.id)).collect()
+    }
+
+    /// Ends the amnesia when enough is known.
+    pub(super) fn remember(&mut self, now_ms: u64) {
+        let Some(lost_ms) = self.memory.lost_ms else { return };
+        let (reported, expected) = (self.memory.reporters.len(), self.expected().len());
+        let enough =
+            reported >= expected || (reported * 2 > expected && now_ms >= lost_ms + AMNESIA_MS);
+        if reported == 0 || !enough {
+            return;
+        }
+        self.note(format!(
+            "{reported} of {expected} members have said what they know: {} slots were decided about since the copy was made",
+            self.memory.known.len()
+        ));
+        self.memory.lost_ms = None;
+        self.memory.obeyed = true;
+        self.memory.reporters.clear();
+        for (slot, SlotRecord { owner, attempt, .. }) in std::mem::take(&mut self.memory.known) {
+            let lives = |owner: &NodeRef| {
+                self.members.get(&owner.id).is_some_and(|member| member.node() == owner)
+            };
+            match owner.filter(lives) {
+                Some(owner) => self.decide(slot, Some(owner), attempt),
+                None => self.decide(slot, None, None),
+            }
+        }
+        self.publish_all();
+        self.replan();
+    }
+}

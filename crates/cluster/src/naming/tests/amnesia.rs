@@ -1,0 +1,129 @@
+//! A NameNode whose store is an old copy, or that is not the only one (R10).
+
+use super::*;
+
+/// A cluster of three in which `c` joined after a copy of the store had been made, and that copy.
+fn with_old_copy() -> (World, Stored) {
+    let mut world = World::of(&["a", "b"]);
+    let copy = world.stored.clone();
+    world.start("c");
+    world.settle();
+    (world, copy)
+}
+
+/// The NameNode starts on a copy, which was started so many times before.
+fn restore(world: &mut World, copy: Stored, starts: u64) {
+    world.stored = copy;
+    world.stored.generation.0 += starts;
+    world.restart_name_node();
+}
+
+fn owners(world: &World) -> Vec<Option<NodeRef>> {
+    world.stored.slots.iter().map(|record| record.owner.clone()).collect()
+}
+
+/// What the nodes hold, and they do not lose it.
+fn assert_nothing_is_lost(world: &World, before: &[Option<NodeRef>]) {
+    assert_eq!(owners(world), before);
+    for process in world.processes.values() {
+        let holds = |&slot: &Slot| before[slot.index()].as_ref() == Some(&process.node);
+        assert_eq!(process.held(), Slot::all().filter(holds).collect(), "{}", process.node);
+    }
+}
+
+#[test]
+fn what_the_nodes_hold_counts_and_not_the_old_copy_however_often_it_was_started() {
+    for starts in [0, 10] {
+        let (mut world, copy) = with_old_copy();
+        let (before, epochs) = (owners(&world), world.stored.slots.clone());
+        restore(&mut world, copy, starts);
+        for name in ["a", "b", "c"] {
+            world.connect(name);
+        }
+        world.settle();
+        assert!(world.has_note("the store is an old copy"), "{starts}");
+        assert_nothing_is_lost(&world, &before);
+        world.assert_balanced(&["a", "b", "c"]);
+        for slot in world.owned("c").iter() {
+            assert!(world.epoch(slot) > epochs[slot].epoch, "above all that was ever issued");
+        }
+        assert!(world.process("a").view.generation() >= world.naming.generation());
+    }
+}
+
+#[test]
+fn nothing_is_decided_before_more_than_half_of_the_members_have_said_what_they_know() {
+    let (mut world, copy) = with_old_copy();
+    let before = owners(&world);
+    restore(&mut world, copy.clone(), 0);
+    world.connect("c");
+    world.run(2 * AMNESIA_MS);
+    assert_eq!(world.stored.slots, copy.slots, "one of three members is not enough");
+    assert!(world.process("c").view.owner(Slot::FIRST).is_some(), "it serves as before");
+    assert!(world.status().reasons[0].contains("is an old copy"));
+    assert!(world.drain("a", false).is_err());
+    world.connect("a");
+    world.run(2 * AMNESIA_MS);
+    assert_eq!(
+        world.owned("c"),
+        world.process("c").held(),
+        "two of three are, after the others had time"
+    );
+    world.connect("b");
+    world.settle();
+    assert_nothing_is_lost(&world, &before);
+}
+
+#[test]
+fn what_nobody_holds_starts_again_empty_when_its_owner_says_so() {
+    let (mut world, copy) = with_old_copy();
+    let lost = world.owned("c");
+    world.kill("c");
+    restore(&mut world, copy, 0);
+    for name in ["a", "b"] {
+        world.connect(name);
+    }
+    world.settle();
+    world.assert_balanced(&["a", "b"]);
+    assert!(lost.iter().all(|slot| world.stored.slots[slot].attempt.is_none()), "and empty");
+}
+
+#[test]
+fn a_process_that_took_the_place_of_another_meanwhile_speaks_for_it() {
+    let (mut world, copy) = with_old_copy();
+    restore(&mut world, copy, 0);
+    world.kill("b");
+    world.connect("a");
+    world.start("b");
+    assert!(world.process("b").link.is_none(), "its place is not decided about yet");
+    world.connect("c");
+    assert!(world.has_note("3 of 3 members have said what they know"));
+    world.start("b");
+    world.settle();
+    world.assert_balanced(&["a", "b", "c"]);
+}
+
+#[test]
+fn two_name_nodes_on_copies_of_one_store_are_never_obeyed_at_the_same_time() {
+    let (mut world, _) = with_old_copy();
+    let copy = world.stored.clone();
+    let before = owners(&world);
+    world.restart_name_node();
+    for name in ["a", "b", "c"] {
+        world.connect(name);
+    }
+    world.settle();
+    let first = world.naming.generation();
+    // The other one has the same generation, and the nodes come to it.
+    restore(&mut world, copy, 0);
+    assert_eq!(world.naming.generation(), first);
+    for name in ["a", "b", "c"] {
+        world.connect(name);
+    }
+    world.settle();
+    assert!(
+        world.naming.generation() > first,
+        "the nodes obey this one, and the first one no more"
+    );
+    assert_nothing_is_lost(&world, &before);
+}
