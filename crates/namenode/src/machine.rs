@@ -3,7 +3,7 @@
 //! Inputs are taken in groups. What the machine decides for a group is written with one fsync; only then is anything
 //! of the group said to anybody. While the store takes no writes, nothing new is decided and nothing is said.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,10 +93,10 @@ pub(crate) struct Desk {
     /// For the answers to probes.
     inbox: mpsc::Sender<Input>,
     stop: watch::Receiver<bool>,
-    links: HashMap<LinkId, mpsc::Sender<Bytes>>,
+    links: BTreeMap<LinkId, mpsc::Sender<Bytes>>,
     /// Links that were too slow for what is said on them; the machine has to be told.
     overrun: Vec<LinkId>,
-    askers: HashMap<RequestId, Asker>,
+    askers: BTreeMap<RequestId, Asker>,
     requests: u64,
 }
 
@@ -107,9 +107,9 @@ impl Desk {
             runtime: Handle::current(),
             inbox,
             stop,
-            links: HashMap::new(),
+            links: BTreeMap::new(),
             overrun: Vec::new(),
-            askers: HashMap::new(),
+            askers: BTreeMap::new(),
             requests: 0,
         }
     }

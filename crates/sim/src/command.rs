@@ -22,6 +22,9 @@ struct Args {
     /// Kinds of faults, separated by commas; none with --faults "".
     #[arg(long, value_delimiter = ',', default_values_t = fault_names())]
     faults: Vec<String>,
+    /// A line for each seed, not only for those with violations.
+    #[arg(long)]
+    verbose: bool,
     /// What the trace shows, as RUST_LOG says it.
     #[arg(long, default_value = "info")]
     trace: String,
@@ -53,7 +56,7 @@ pub(crate) fn main() -> ExitCode {
         }
         flips += report.flips;
         requests += report.requests;
-        if args.seed.is_some() || !report.violations.is_empty() {
+        if args.seed.is_some() || args.verbose || !report.violations.is_empty() {
             println!(
                 "seed {seed}: {} requests, {} acknowledged, {} flips, {} resets, {:.1} s of virtual time",
                 report.requests,
