@@ -119,6 +119,7 @@ fn decide(
         let version = member.node.view().version() + 1;
         let config = Topology {
             generation: Generation(1),
+            instance: 1,
             from_version: None,
             version,
             slots,
