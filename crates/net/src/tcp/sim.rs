@@ -105,6 +105,14 @@ impl TcpStream {
         self.0.try_write(segment(bytes))
     }
 
+    /// Writes what there is room for of the first part that is not empty; a caller tries again with the rest.
+    ///
+    /// # Errors
+    /// As for [`TcpStream::try_write`].
+    pub fn try_write_vectored(&self, parts: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        parts.iter().find(|part| !part.is_empty()).map_or(Ok(0), |part| self.try_write(part))
+    }
+
     /// This side's address.
     ///
     /// # Errors
