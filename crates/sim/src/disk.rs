@@ -63,7 +63,7 @@ impl Content {
 
     /// The present record of a slot, and its life.
     pub(crate) fn present(&self, slot: Slot) -> Option<(&SlotRecord, u32)> {
-        let record = self.stored.as_ref()?.slots.get(slot.index())?;
+        let record = &self.stored.as_ref()?.slots[slot];
         Some((record, self.life(slot, record.epoch).unwrap_or(0)))
     }
 
@@ -109,7 +109,7 @@ impl MetaStore for Disk {
         for decision in decisions {
             if let Decision::Slots { slots, record, .. } = decision {
                 for slot in slots.iter() {
-                    let before = stored.slots[slot.index()].clone();
+                    let before = stored.slots[slot].clone();
                     content.note(slot, &before, record);
                 }
             }

@@ -292,7 +292,7 @@ impl Run<'_> {
             return false;
         }
         let in_place = Slot::all().all(|slot| {
-            let owner = stored.slots[slot.index()].owner.as_ref();
+            let owner = stored.slots[slot].owner.as_ref();
             owner.is_some() && stored.ring.owner(slot) == owner.map(|owner| &owner.id)
         });
         in_place
@@ -300,7 +300,7 @@ impl Run<'_> {
                 let Some(me) = audit.me() else { return true };
                 let mut fits = true;
                 audit.slots(|slot, role, entries| {
-                    let record = &stored.slots[slot.index()];
+                    let record = &stored.slots[slot];
                     fits &= match record.owner.as_ref() == Some(&me) {
                         true => *role.state() == SlotState::Owner && role.epoch() == record.epoch,
                         false => *role.state() == SlotState::None && entries == 0,
