@@ -62,8 +62,10 @@ impl Reservations {
     ) -> Result<(), Full> {
         let mut state = self.0.lock();
         let promised_bytes = state.promised(now_ms);
-        let total = used_bytes.saturating_add(promised_bytes).saturating_add(wanted_bytes);
-        if memory_max > 0 && total > memory_max {
+        // A source may declare anything.
+        let total =
+            promised_bytes.checked_add(wanted_bytes).and_then(|sum| sum.checked_add(used_bytes));
+        if total.is_none_or(|total| memory_max > 0 && total > memory_max) {
             return Err(Full { wanted_bytes, used_bytes, promised_bytes, memory_max });
         }
         state.open_bytes += wanted_bytes;
@@ -105,5 +107,13 @@ mod tests {
         assert!(reserve(100, 600, 2_000));
         assert_eq!(reservations.bytes(2_000), 400);
         assert!(reservations.reserve(1 << 40, (900, 0), 2_000).is_ok(), "without a limit");
+    }
+
+    #[test]
+    fn a_source_that_declares_more_than_can_be_counted_is_refused() {
+        let reservations = Reservations::default();
+        assert!(reservations.reserve(1, (0, 0), 0).is_ok());
+        assert!(reservations.reserve(u64::MAX, (0, 0), 0).is_err());
+        assert_eq!(reservations.bytes(0), 1, "nothing is promised by that");
     }
 }

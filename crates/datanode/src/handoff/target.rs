@@ -25,6 +25,8 @@ use crate::stats;
 const TURN_BYTES_MAX: usize = 64 * 1024;
 /// No entry takes less memory, with its place in the table.
 const ENTRY_BYTES_MIN: u64 = 16;
+/// A table is made for no more keys than that before they are there: their number is only what was declared.
+const EXPECTED_KEYS_MAX: u64 = 1 << 20;
 
 /// Serves one connection that brings copies of slots.
 pub(crate) async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
@@ -153,7 +155,7 @@ impl Learner<'_> {
         }
         for offer in &learn.offers {
             // No more than the promised memory has room for, whatever the source says.
-            let keys = offer.keys.min(offer.bytes / ENTRY_BYTES_MIN);
+            let keys = offer.keys.min(offer.bytes / ENTRY_BYTES_MIN).min(EXPECTED_KEYS_MAX);
             self.node.keyspace().lock(offer.slot).entries().expect(keys as usize);
         }
         Ok(())

@@ -171,3 +171,21 @@ async fn a_node_takes_no_more_than_it_has_memory_for() {
     assert_eq!(refused.as_args().at(1), b"full");
     until("the copy is forgotten", || target.keys() == 0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_source_declares_takes_no_memory() {
+    let (_source, target, mut hand) = pair().await;
+    let slot = Slot::of_key(b"{a}");
+    hand.learn(ATTEMPT, now(), vec![Offer { keys: u64::MAX, bytes: 1 << 50, ..offer("{a}", 1) }])
+        .await;
+    hand.answer_is(&["LEARNING"]).await;
+    let table = target.node.keyspace().lock(slot).entries().used_bytes();
+    assert!(table < 32 << 20, "{table} bytes of table for keys that may never come");
+    let both = vec![
+        Offer { bytes: u64::MAX, ..offer("{a}", 1) },
+        Offer { bytes: u64::MAX, ..offer("{b}", 1) },
+    ];
+    hand.learn(NEXT, now(), both).await;
+    let refused = hand.next().await.expect("an answer");
+    assert_eq!(refused.as_args().at(1), b"full", "beside what is promised already");
+}
