@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::entry::Entry;
 use crate::log::{Log, Logs, Overrun};
 use crate::walk::PLACES;
-use crate::{Db, Effect, Entries, bucket};
+use crate::{Db, Effect, Entries, bucket, prefetch};
 
 /// Larger values are cut.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
@@ -205,6 +205,7 @@ impl Entries<'_> {
         // No effect is longer than the allocation of its entry.
         if copying.cursor == 0 && self.ledger.entry_bytes <= chunk.room_bytes() as u64 {
             for index in 0..self.rows.buckets() {
+                prefetch::ahead_of(self.rows, index);
                 if let Some(entry) = bucket::get(self.rows, index) {
                     put(entry).encode(chunk.out);
                 }

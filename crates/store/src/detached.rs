@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::bucket::Rows;
+use crate::bucket::{self, Rows};
 use crate::entry::Entry;
+use crate::prefetch;
 
 /// What a flush or a detach took out of a slot. Freeing many entries takes long: drop it when no slot is locked.
 #[must_use = "drop it when the slot is no longer locked"]
@@ -22,6 +23,15 @@ impl Detached {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        for index in 0..self.rows.buckets() {
+            prefetch::ahead_of(&self.rows, index);
+            drop(bucket::take(&mut self.rows, index));
+        }
     }
 }
 

@@ -77,6 +77,18 @@ impl<S> Keyspace<S> {
     }
 }
 
+/// How many buckets a walk over a whole table asks ahead: about what the processor fetches at a time.
+const AHEAD_BUCKETS: usize = 12;
+
+/// For a walk over all buckets of a table: asks for the entry that comes up some steps after `index`.
+pub(crate) fn ahead_of(rows: &Rows, index: usize) {
+    if let Some(entry) = bucket::get(rows, index + AHEAD_BUCKETS) {
+        let start = entry.address();
+        prefetch(start);
+        prefetch(start.wrapping_add(CACHE_LINE_BYTES));
+    }
+}
+
 /// Asks for one line, whatever lies there.
 fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
