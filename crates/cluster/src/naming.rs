@@ -58,9 +58,11 @@ pub const MEMBERS_MAX: usize = 1000;
 /// Heaviest weight: a member's share may be this many times that of one with weight 1.
 pub const WEIGHT_MAX: u32 = 10_000;
 /// Slots of one batch at the most; as many may be in doubt when the NameNode goes away in the middle of a commit.
-pub const SLOTS_PER_BATCH_MAX: usize = 32;
-/// Batches that one source sends at a time: one is copied while the other is committed.
-pub const BATCHES_IN_FLIGHT_PER_SOURCE: usize = 2;
+pub const SLOTS_PER_BATCH_MAX: usize = 64;
+/// What a batch should come to, as far as the average slot of its source tells: less is lost when it is given up.
+pub const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+/// Batches that one source sends at a time: one is committed, one waits for its turn, one is copied.
+pub const BATCHES_IN_FLIGHT_PER_SOURCE: usize = 3;
 /// A move that takes longer is mentioned in the log.
 pub const MOVE_OVERDUE_MS: u64 = 120_000;
 /// First pause after a move between two nodes was given up; it doubles with each further one.

@@ -303,6 +303,7 @@ impl Machine {
             }
             Effect::Answer { request, answer } => self.desk.answer(request, answer),
             Effect::Note(text) => tracing::info!("{text}"),
+            Effect::Detail(text) => tracing::debug!("{text}"),
         }
     }
 }

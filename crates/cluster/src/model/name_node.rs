@@ -180,7 +180,9 @@ impl World {
                     }
                 }
                 Effect::Probe { probe, expected, .. } => self.probes.push((probe, expected)),
-                Effect::Note(text) => self.story.tell(|| format!("    NameNode: {text}")),
+                Effect::Note(text) | Effect::Detail(text) => {
+                    self.story.tell(|| format!("    NameNode: {text}"))
+                }
                 Effect::Persist(_) | Effect::Answer { .. } => {}
             }
         }

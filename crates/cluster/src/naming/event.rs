@@ -123,6 +123,8 @@ pub enum Effect {
     },
     /// A line for the log: what happened, and why.
     Note(String),
+    /// As [`Effect::Note`], where there are many alike: for whoever looks closely.
+    Detail(String),
 }
 
 /// An answer to an administrator.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use annulet_ring::{NodeId, NodeRef, Slot, SlotSet};
 
 use super::plan::Batch;
-use super::{BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX};
+use super::{
+    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX,
+};
 use crate::message::{Attempt, SlotsAtEpoch, ToNode};
 use crate::mutant::{self, Mutant};
 
@@ -41,10 +43,11 @@ impl Naming {
         else {
             return;
         };
+        let slots_max = slots_per_batch(source.load.used_bytes, self.slots.owned(&pair.0));
         let (Some(link), Some(waiting)) = (source.link, self.plan.waiting.get_mut(&pair)) else {
             return;
         };
-        let slots: SlotSet = waiting.iter().take(SLOTS_PER_BATCH_MAX).collect();
+        let slots: SlotSet = waiting.iter().take(slots_max).collect();
         waiting.difference_with(&slots);
         if waiting.is_empty() {
             self.plan.waiting.remove(&pair);
@@ -80,10 +83,13 @@ impl Naming {
         self.plan.pauses.remove(&batch.pair());
         let took_ms = now_ms.saturating_sub(batch.started_ms);
         let (done, total) = (self.plan.done, self.plan.total);
-        self.note(format!(
+        self.detail(format!(
             "slots {}: {sender} -> {target} committed by move {attempt} after {took_ms} ms ({done} of {total})",
             batch.slots
         ));
+        if done == total {
+            self.note(format!("all {total} slots have moved"));
+        }
         // The plan may have changed while the batch was on its way.
         if batch.slots.iter().any(|slot| self.ring.owner(slot) != Some(&target.id)) {
             self.plan_moves();
@@ -230,5 +236,25 @@ impl Naming {
         for text in overdue {
             self.note(text);
         }
+    }
+}
+
+/// How many slots go together when a source has `used_bytes` in `owned` slots: as many as come to [`BATCH_BYTES`].
+fn slots_per_batch(used_bytes: u64, owned: usize) -> usize {
+    let slot_bytes = (used_bytes / owned.max(1) as u64).max(1);
+    (BATCH_BYTES / slot_bytes).clamp(1, SLOTS_PER_BATCH_MAX as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn light_slots_go_by_the_dozen_and_heavy_ones_alone() {
+        assert_eq!(slots_per_batch(0, 16384), SLOTS_PER_BATCH_MAX, "nothing to copy");
+        assert_eq!(slots_per_batch(224_000_000, 16384), SLOTS_PER_BATCH_MAX);
+        assert_eq!(slots_per_batch(16384 * BATCH_BYTES / 10, 16384), 10);
+        assert_eq!(slots_per_batch(u64::MAX, 16384), 1);
+        assert_eq!(slots_per_batch(1000, 0), SLOTS_PER_BATCH_MAX, "it has not said what it has");
     }
 }

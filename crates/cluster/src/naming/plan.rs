@@ -92,8 +92,12 @@ impl Plan {
         self.under_way.values().any(|batch| batch.source.id == *id || batch.target.id == *id)
     }
 
-    /// A move between the two was given up: the next one waits, twice as long each time.
+    /// A move between the two was given up: the next one waits, twice as long each time. What is given up meanwhile
+    /// has failed with it.
     pub(super) fn pause(&mut self, now_ms: u64, pair: (NodeId, NodeId)) -> u64 {
+        if let Some(pause) = self.pauses.get(&pair).filter(|pause| now_ms < pause.until_ms) {
+            return pause.length_ms;
+        }
         let length_ms =
             self.pauses.get(&pair).map_or(MOVE_PAUSE_FIRST_MS, |pause| pause.length_ms * 2);
         let length_ms = length_ms.min(MOVE_PAUSE_MAX_MS);

@@ -328,7 +328,7 @@ impl World {
             Effect::Answer { request, answer } => {
                 self.answers.insert(request, answer);
             }
-            Effect::Note(text) => self.notes.push(text),
+            Effect::Note(text) | Effect::Detail(text) => self.notes.push(text),
         }
     }
 

@@ -75,6 +75,11 @@ impl Naming {
         self.then(Effect::Note(text));
     }
 
+    /// As [`note`](Self::note), for whoever looks closely.
+    pub(super) fn detail(&mut self, text: String) {
+        self.then(Effect::Detail(text));
+    }
+
     /// Has something done when the decisions of this step are durable and published.
     pub(super) fn then(&mut self, effect: Effect) {
         self.turn.after.push(effect);
@@ -108,8 +113,10 @@ impl Naming {
         if changed {
             let links =
                 self.links.keys().filter(|link| !turn.welcomes.contains(link)).copied().collect();
-            let named = |slot: &Slot| turn.publishes_all || turn.before.contains_key(slot);
-            let config = self.config(Some(from_version), Slot::all().filter(named));
+            let config = match turn.publishes_all {
+                true => self.config(Some(from_version), Slot::all()),
+                false => self.config(Some(from_version), turn.before.keys().copied()),
+            };
             effects.push(Effect::Publish { links, config });
         }
         for link in turn.welcomes {

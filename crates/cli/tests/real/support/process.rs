@@ -90,9 +90,7 @@ impl Drop for Process {
         let _ = self.child.wait();
         if std::thread::panicking() {
             let log = self.log();
-            // Thousands of slots move, 32 at a time.
-            let lines: Vec<&str> =
-                log.lines().filter(|line| !line.contains(" committed by move ")).collect();
+            let lines: Vec<&str> = log.lines().collect();
             eprintln!("--- the end of the log of {}:", self.name);
             for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
                 eprintln!("    {line}");

@@ -137,7 +137,7 @@ async fn no_more_slots_are_in_doubt_than_the_node_may_have() {
             }
         }
         assert!(source.node.slots_in_doubt() <= crate::node::IN_DOUBT_SLOTS_MAX);
-        assert!(asked.len() <= settled + 2, "two batches of 32");
+        assert!(asked.len() <= settled + 2, "as many as there is room for");
         let attempt = asked[settled];
         decide(&[&target, &source], &batch(attempt.number as u16), (2, &target, Some(attempt)));
     }
