@@ -17,9 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) async fn run(args: &DrainArgs) -> Outcome {
     let mut namenode = NameNode::connect(&args.admin).await?;
     let mut left = find(&args.node, &mut namenode).await?;
-    let command: &[&str] =
-        if args.stay { &["DRAIN", &args.node, "STAY"] } else { &["DRAIN", &args.node] };
-    namenode.call(command).await?;
+    order(args, &left, &mut namenode).await?;
     let began_ms = clock::boot_millis();
     let slots = left.slots;
     announce(args, MemberState::Draining.as_str(), slots)?;
@@ -61,6 +59,22 @@ pub(crate) async fn run(args: &DrainArgs) -> Outcome {
             }
         }
         left = node;
+    }
+}
+
+/// Asks for the drain. A NameNode that is lost before it has answered may have begun it all the same.
+async fn order(args: &DrainArgs, node: &NodeRow, namenode: &mut NameNode) -> Outcome {
+    let command: &[&str] =
+        if args.stay { &["DRAIN", &args.node, "STAY"] } else { &["DRAIN", &args.node] };
+    let Err(failure) = namenode.call(command).await else { return Ok(()) };
+    if matches!(node.state, MemberState::Draining | MemberState::Drained) {
+        return Err(failure);
+    }
+    let what = format!("the drain of {}", node.id);
+    let look = async |namenode: &mut NameNode| presence(node, namenode).await;
+    match namenode.insist(&args.admin, &what, look).await? {
+        Ok(NodeRow { state: MemberState::Joining | MemberState::Active, .. }) => Err(failure),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -8,7 +8,8 @@ use rustix::process::Signal;
 
 use crate::support::cluster::{CLUSTER, Cluster, DRAIN, address, assert_holds, fill, text};
 use crate::support::load::Disturbance;
-use crate::support::process::Unread;
+use crate::support::process::{self, Unread};
+use crate::support::proxy::{Proxy, Then, Way};
 use crate::support::tools::Telnet;
 use crate::support::{Client, Load, Value, wait};
 
@@ -188,6 +189,26 @@ fn sigterm_while_the_namenode_is_away_stops_at_once_and_says_so() {
     let exit = process.wait_for_exit(Duration::from_secs(5));
     assert_eq!(exit.code(), Some(1), "{}", process.log());
     assert!(process.log().contains("is away"), "{}", process.log());
+}
+
+#[test]
+fn a_drain_whose_answer_is_lost_is_followed_and_one_that_was_not_heard_has_failed() {
+    let cluster = Cluster::start(2);
+    let name = address(cluster.ports()[1]);
+    let namenode = Proxy::start(cluster.namenode_port());
+    let drain = |then: Then| {
+        namenode.set_trap(("DRAIN", Way::In, 0), then, || {});
+        let mut command = process::annulet();
+        command.args(["drain", "--stay", &name, "--namenode", &namenode.address()]);
+        command.output().expect("annulet starts")
+    };
+    let unheard = drain(Then::Cut);
+    assert_eq!(unheard.status.code(), Some(1), "{}", text(&unheard));
+    assert!(text(&unheard).contains("the server closed the connection"), "{}", text(&unheard));
+    cluster.assert_fair();
+    let unanswered = drain(Then::ForwardAndCut);
+    assert!(unanswered.status.success(), "{}", text(&unanswered));
+    assert_eq!(cluster.shares()[&cluster.ports()[1]], 0);
 }
 
 #[test]
