@@ -2,7 +2,7 @@
 //! lost but with the node that held it.
 //!
 //! A node drains while others take its slots; it and one of them stand behind proxies that know the messages. Here each
-//! message and each fault has one story; `scripts/chaos` tells all of them.
+//! message and each fault has one story; `scripts/chaos` tells all 64.
 
 use std::time::Duration;
 
@@ -37,9 +37,6 @@ enum At {
     /// NameNode to target: the same.
     TargetTold,
 }
-
-const MESSAGES: [At; 8] =
-    [At::Move, At::Learn, At::Data, At::Fin, At::Ready, At::Commit, At::Told, At::TargetTold];
 
 /// What happens then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +159,13 @@ fn story(at: At, fault: Fault) {
         assert_eq!(report.vanished(), 0, "nobody died, and yet: {report:?}");
         assert_holds(bystander, "k", KEYS);
     }
-    eprintln!("    slowest {:?}, {:?}", report.slowest, report.faults);
+    eprintln!(
+        "told: {fault:?} at {at:?}: {} operations, slowest {:?}, {} keys vanished, errors {:?}",
+        report.operations,
+        report.slowest,
+        report.vanished(),
+        report.faults.errors
+    );
 }
 
 #[test]
@@ -205,12 +208,57 @@ fn a_namenode_that_stands_still_between_source_and_target_loses_nothing() {
     story(At::TargetTold, Fault::PauseNameNode);
 }
 
-#[test]
-#[ignore = "it takes a quarter of an hour: scripts/chaos"]
-fn every_fault_at_every_message_of_a_move_loses_nothing_but_what_a_dead_node_held() {
-    for at in MESSAGES {
-        for fault in FAULTS {
-            story(at, fault);
-        }
+/// Every fault at one message.
+fn stories(at: At) {
+    for fault in FAULTS {
+        story(at, fault);
     }
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_source_is_told_to_move_slots() {
+    stories(At::Move);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_target_begins_to_learn() {
+    stories(At::Learn);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_in_the_middle_of_a_copy() {
+    stories(At::Data);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_slots_are_frozen() {
+    stories(At::Fin);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_target_is_ready() {
+    stories(At::Ready);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_namenode_is_asked_to_commit() {
+    stories(At::Commit);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_source_is_told_who_owns_the_slots() {
+    stories(At::Told);
+}
+
+#[test]
+#[ignore = "a minute: scripts/chaos"]
+fn every_fault_when_the_target_is_told_who_owns_the_slots() {
+    stories(At::TargetTold);
 }

@@ -53,7 +53,7 @@ pub(crate) struct Load {
 /// What was wrong, counted, with examples.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    errors: BTreeMap<String, u64>,
+    pub(crate) errors: BTreeMap<String, u64>,
     broken_connections: u64,
     vanished: u64,
     wrong: u64,
