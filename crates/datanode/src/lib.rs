@@ -29,6 +29,8 @@ mod session;
 mod socket;
 mod start;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod workers;
 

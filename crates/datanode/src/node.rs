@@ -31,6 +31,10 @@ pub(crate) const CONTROL_QUEUE_MESSAGES_MAX: usize = 256;
 /// Slots that may be frozen or in doubt at a time: as many wait for their next command while the NameNode is away (R2).
 pub(crate) const IN_DOUBT_SLOTS_MAX: usize = 64;
 
+/// Bytes of commands on a node that wait for a slot or for another node. Beyond it a connection that has such is not read,
+/// and what other nodes forward does not wait here, but there.
+pub(crate) const WAITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// One DataNode.
 pub(crate) struct Node {
     pub(crate) config: Config,
@@ -308,6 +312,11 @@ impl Node {
     /// Slots that are frozen, or in doubt, or about to be.
     pub(crate) fn slots_in_doubt(&self) -> usize {
         IN_DOUBT_SLOTS_MAX - self.in_doubt.available_permits()
+    }
+
+    /// Whether more commands may wait.
+    pub(crate) fn has_room_to_wait(&self) -> bool {
+        stats::get(&self.stats.waiting_bytes) < WAITING_BYTES_MAX
     }
 
     /// Attempts that this node is in doubt about, with their slots.

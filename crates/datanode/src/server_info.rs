@@ -238,6 +238,7 @@ impl ServerView<'_> {
             ("annulet_forwarded_commands", count(&stats.forwarded)),
             ("annulet_served_for_others", count(&stats.served_for_others)),
             ("annulet_commands_waiting", count(&stats.waiting)),
+            ("annulet_commands_waiting_bytes", count(&stats.waiting_bytes)),
         ]
     }
 }

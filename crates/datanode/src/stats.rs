@@ -1,6 +1,7 @@
 //! Counters of one node. Connections count for themselves and add up once per wake-up, into the line of their worker, so
 //! that no two threads write the same cache line for every request. Reading adds the lines up.
 
+use std::cmp::Ordering;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +24,8 @@ pub(crate) struct Stats {
     /// Commands that wait for a slot or for another node, and connections that have such.
     pub(crate) waiting: AtomicU64,
     pub(crate) waiting_clients: AtomicU64,
+    /// Bytes of those commands.
+    pub(crate) waiting_bytes: AtomicU64,
     pub(crate) slots_sent: AtomicU64,
     pub(crate) slots_received: AtomicU64,
     pub(crate) keys_sent: AtomicU64,
@@ -86,6 +89,7 @@ impl Stats {
             served_for_others: zero(),
             waiting: zero(),
             waiting_clients: zero(),
+            waiting_bytes: zero(),
             slots_sent: zero(),
             slots_received: zero(),
             keys_sent: zero(),
@@ -193,6 +197,15 @@ impl Stats {
 /// Adds to a counter.
 pub(crate) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Relaxed);
+}
+
+/// Lets a sum follow one of its parts, which was `before` and is `now`.
+pub(crate) fn follow(sum: &AtomicU64, before: usize, now: usize) {
+    match now.cmp(&before) {
+        Ordering::Greater => drop(sum.fetch_add((now - before) as u64, Relaxed)),
+        Ordering::Less => drop(sum.fetch_sub((before - now) as u64, Relaxed)),
+        Ordering::Equal => {}
+    }
 }
 
 /// Reads a counter.

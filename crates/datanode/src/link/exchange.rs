@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::sync::oneshot;
 
 use super::client::{Answer, Asker, Link};
-use super::wire::Verdict;
+use super::wire::{NO_ROOM, Verdict};
 
 /// What became of the request.
 #[derive(Debug)]
@@ -66,6 +66,7 @@ impl Asker for Exchange {
             Answer::Results(table, replies) => match table.verdicts(replies).next() {
                 Some(Verdict::Reply(reply)) => Word::Reply(reply.to_vec()),
                 Some(Verdict::Later) => return false,
+                Some(Verdict::NoRoom) => Word::Unsent(NO_ROOM.to_owned()),
                 Some(Verdict::NotHere | Verdict::Again | Verdict::Bad) | None => Word::NotHere,
             },
             Answer::Gathered(part) => {

@@ -27,6 +27,8 @@ pub(crate) enum Hindrance {
     Closed,
     /// This node is not the owner.
     Elsewhere,
+    /// The same, but there is no room to wait.
+    NoRoom,
     /// The answer is full.
     Full,
     /// It cannot be understood.
@@ -64,6 +66,17 @@ impl Rest {
     pub(super) fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+/// Room for what a request leaves.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    to_answer: bool,
+    to_wait: bool,
 }
 
 /// What is common to the requests of a frame.
@@ -82,16 +95,22 @@ impl Frame {
         Self { id, count, db, version, topology }
     }
 
-    /// Runs the requests of a frame that has just come and appends the answer; returns those that wait.
-    pub(super) fn run(&self, node: &Node, requests: &[u8], out: &mut BytesMut) -> Rest {
-        self.answer(node, requests, 0..self.count, out)
+    /// Runs the requests of a frame that has just come and appends the answer; returns those that wait, if they may.
+    pub(super) fn run(
+        &self,
+        node: &Node,
+        requests: &[u8],
+        may_wait: bool,
+        out: &mut BytesMut,
+    ) -> Rest {
+        self.answer(node, (requests, 0..self.count), may_wait, out)
     }
 
     /// Tries those that wait again. Nothing is appended when none of them has come to an end.
     pub(super) fn run_rest(&self, node: &Node, rest: Rest, out: &mut BytesMut) -> Rest {
         let start = out.len();
         let before = rest.indices.len();
-        let rest = self.answer(node, &rest.requests, rest.indices.iter().copied(), out);
+        let rest = self.answer(node, (&rest.requests, rest.indices.iter().copied()), true, out);
         if rest.indices.len() == before {
             out.truncate(start);
         }
@@ -107,8 +126,8 @@ impl Frame {
     fn answer(
         &self,
         node: &Node,
-        mut requests: &[u8],
-        indices: impl Iterator<Item = u32>,
+        (mut requests, indices): (&[u8], impl Iterator<Item = u32>),
+        may_wait: bool,
         out: &mut BytesMut,
     ) -> Rest {
         let results = Results::begin(out, self.id, self.count);
@@ -128,7 +147,7 @@ impl Frame {
             };
             let (request, behind) = requests.split_at(length);
             requests = behind;
-            let room = out.len() - start < REPLIES_BYTES_MAX;
+            let room = Room { to_answer: out.len() - start < REPLIES_BYTES_MAX, to_wait: may_wait };
             let state = (&mut stopped, &mut lookups);
             match self.step(node, parser.args(request), (now, room), state, out) {
                 Ok(length) => results.set(out, index, Cell::Reply { length }),
@@ -137,6 +156,7 @@ impl Frame {
                     rest.indices.push(index);
                 }
                 Err(Hindrance::Elsewhere) => results.set(out, index, Cell::NotHere),
+                Err(Hindrance::NoRoom) => results.set(out, index, Cell::NoRoom),
                 Err(Hindrance::Full) => results.set(out, index, Cell::Again),
                 Err(Hindrance::Bad) => {
                     // Its slots are not known, so that nothing behind it may run.
@@ -154,7 +174,7 @@ impl Frame {
         &self,
         node: &Node,
         args: Args<'_>,
-        (now, room): (UnixMillis, bool),
+        (now, room): (UnixMillis, Room),
         (stopped, lookups): (&mut Stopped, &mut Lookups),
         out: &mut BytesMut,
     ) -> Result<usize, Hindrance> {
@@ -163,7 +183,8 @@ impl Frame {
             stopped.add(&slots, hindrance);
             return Err(hindrance);
         }
-        let ran = match room {
+        let closed = if room.to_wait { Hindrance::Closed } else { Hindrance::NoRoom };
+        let ran = match room.to_answer {
             true => {
                 let start = out.len();
                 let mut reply = Reply::new(out, self.version);
@@ -172,10 +193,8 @@ impl Frame {
                         *lookups += found;
                         Ok(self.cut(start, out))
                     }
-                    Ran::Wait => Err(Hindrance::Closed),
-                    Ran::Elsewhere if node.view().version() < self.topology => {
-                        Err(Hindrance::Closed)
-                    }
+                    Ran::Wait => Err(closed),
+                    Ran::Elsewhere if node.view().version() < self.topology => Err(closed),
                     Ran::Elsewhere => Err(Hindrance::Elsewhere),
                 }
             }

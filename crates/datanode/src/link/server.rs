@@ -28,8 +28,10 @@ use crate::wait::{self, Signal};
 
 /// Unsent answers on one link; it is not read beyond that.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Frames of one link that wait for a slot; it is not read beyond that.
+/// Frames of one link that wait for a slot; what would wait beyond that stays with the sender.
 const WAITING_FRAMES_MAX: usize = 16 * 1024;
+/// Frames of one link that are worked at, those that wait included; it is not read beyond that.
+const FRAMES_MAX: usize = 2 * WAITING_FRAMES_MAX;
 /// How long the opener of a connection may take to say who it is.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for this node to have joined the cluster.
@@ -38,8 +40,8 @@ const JOIN_TIMEOUT: Duration = Duration::from_millis(900);
 #[derive(Default)]
 struct Later {
     ready: RefCell<BytesMut>,
-    /// Frames that wait.
-    waiting: Cell<usize>,
+    /// Frames that have no answer, or not all of it.
+    frames: Cell<usize>,
     wake: Signal,
     /// The connection has ended: what waits has nobody to answer, and does not run any more.
     closed: Cell<bool>,
@@ -208,7 +210,7 @@ async fn answer_link(
 }
 
 fn is_full(socket: &Socket, later: &Later) -> bool {
-    socket.output.len() >= OUTPUT_BYTES_MAX || later.waiting.get() >= WAITING_FRAMES_MAX
+    socket.output.len() >= OUTPUT_BYTES_MAX || later.frames.get() >= FRAMES_MAX
 }
 
 fn take_requests(
@@ -242,8 +244,11 @@ fn take_request(
             let forward = Forward::decode(args)?;
             stats::add(&node.stats.served_for_others, u64::from(forward.count));
             let frame = Frame::new(&forward);
-            let rest = frame.run(node, forward.requests, output);
+            let may_wait = node.has_room_to_wait() && later.frames.get() < WAITING_FRAMES_MAX;
+            let rest = frame.run(node, forward.requests, may_wait, output);
             if !rest.is_empty() {
+                // Before the next frame is looked at.
+                stats::follow(&node.stats.waiting_bytes, 0, rest.bytes());
                 let deadline = clock::boot_millis() + forward.budget_ms;
                 let node = Arc::clone(node);
                 spawn(later, async move |later| {
@@ -302,11 +307,11 @@ fn spawn<F>(later: &Rc<Later>, task: F)
 where
     F: AsyncFnOnce(&Later) + 'static,
 {
-    later.waiting.set(later.waiting.get() + 1);
+    later.frames.set(later.frames.get() + 1);
     let later = Rc::clone(later);
     tokio::task::spawn_local(async move {
         task(&later).await;
-        later.waiting.set(later.waiting.get() - 1);
+        later.frames.set(later.frames.get() - 1);
         later.wake.raise();
     });
 }
@@ -316,6 +321,7 @@ async fn run_rest(node: &Node, frame: Frame, mut rest: Rest, deadline: u64, late
     // Subscribed before the next try, so that no change is missed.
     let mut changes = node.changes();
     stats::add(&node.stats.waiting, 1);
+    let mut bytes = rest.bytes();
     loop {
         changes.mark_unchanged();
         if later.closed.get() {
@@ -323,6 +329,8 @@ async fn run_rest(node: &Node, frame: Frame, mut rest: Rest, deadline: u64, late
         }
         let before = later.ready.borrow().len();
         rest = frame.run_rest(node, rest, &mut later.ready.borrow_mut());
+        stats::follow(&node.stats.waiting_bytes, bytes, rest.bytes());
+        bytes = rest.bytes();
         if later.ready.borrow().len() > before {
             later.wake.raise();
         }
@@ -334,6 +342,7 @@ async fn run_rest(node: &Node, frame: Frame, mut rest: Rest, deadline: u64, late
             break;
         }
     }
+    stats::follow(&node.stats.waiting_bytes, bytes, 0);
     node.stats.waiting.fetch_sub(1, Ordering::Relaxed);
 }
 

@@ -178,9 +178,14 @@ pub(crate) enum Verdict<'a> {
     NotHere,
     /// It did not run: the replies before it fill the answer. It may be sent again at once.
     Again,
+    /// It did not run, and had to wait, for which there is no room.
+    NoRoom,
     /// It did not run: it is not understood.
     Bad,
 }
+
+/// What is told of [`Verdict::NoRoom`].
+pub(crate) const NO_ROOM: &str = "too many commands wait there";
 
 /// Bytes of the table of an answer for each request: the length of its reply, or one of the codes.
 const CELL_BYTES: usize = 4;
@@ -188,6 +193,7 @@ const LATER: i32 = 0;
 const NOT_HERE: i32 = -1;
 const AGAIN: i32 = -2;
 const BAD: i32 = -3;
+const NO_ROOM_HERE: i32 = -4;
 
 /// An answer that is being written: its table goes ahead of the replies and is filled in as they come.
 #[derive(Debug)]
@@ -219,6 +225,7 @@ impl Results {
             Cell::Reply { length } => length as i32,
             Cell::NotHere => NOT_HERE,
             Cell::Again => AGAIN,
+            Cell::NoRoom => NO_ROOM_HERE,
             Cell::Bad => BAD,
         };
         let start = self.table + index as usize * CELL_BYTES;
@@ -232,6 +239,7 @@ pub(crate) enum Cell {
     Reply { length: usize },
     NotHere,
     Again,
+    NoRoom,
     Bad,
 }
 
@@ -261,6 +269,7 @@ impl<'a> Table<'a> {
             LATER => Verdict::Later,
             NOT_HERE => Verdict::NotHere,
             AGAIN => Verdict::Again,
+            NO_ROOM_HERE => Verdict::NoRoom,
             length => {
                 match usize::try_from(length).ok().and_then(|n| replies.split_at_checked(n)) {
                     Some((reply, rest)) => {

@@ -17,7 +17,7 @@ use super::order::{Attempt, Command, FrameId, Ground, Settled};
 use super::shared::Shared;
 use super::split;
 use crate::execute::{self, KeysCommand, Ran};
-use crate::link::wire::{Forward, LIMITS, Verdict};
+use crate::link::wire::{Forward, LIMITS, NO_ROOM, Verdict};
 use crate::link::{Answer, Asker, Link};
 use crate::node::Node;
 use crate::server_info::host_and_port;
@@ -258,10 +258,13 @@ impl Shared {
                         Some(_) | None => Settled::Again,
                     }
                 }
-                Verdict::Bad => {
+                Verdict::NoRoom | Verdict::Bad => {
                     self.tried_at(change(&self.node));
-                    let reason = "it does not know the command".to_owned();
-                    Settled::Blocked(Obstacle::Unreachable(reason))
+                    let reason = match verdict {
+                        Verdict::NoRoom => NO_ROOM,
+                        _ => "it does not know the command",
+                    };
+                    Settled::Blocked(Obstacle::Unreachable(reason.to_owned()))
                 }
             };
             order.settle(id, index, settled);

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use annulet_commands::{Mode, Spec};
 use annulet_net::clock;
@@ -74,8 +73,8 @@ pub(super) struct Shared {
     unsent_bytes: Cell<usize>,
     /// The client owed the taking of so many replies that nothing more was sent to other nodes.
     held_back: Cell<bool>,
-    /// How many waiting commands the node's figures know of.
-    counted: Cell<usize>,
+    /// How many waiting commands the node's figures know of, and how many bytes of them.
+    counted: Cell<(usize, usize)>,
 }
 
 impl Shared {
@@ -94,7 +93,7 @@ impl Shared {
             deadline: Cell::new(0),
             unsent_bytes: Cell::new(0),
             held_back: Cell::new(false),
-            counted: Cell::new(0),
+            counted: Cell::default(),
         }
     }
 
@@ -103,8 +102,13 @@ impl Shared {
         self.waiting() == 0
     }
 
+    /// Whether one more command may wait. The node's room counts only while something of this connection waits: what it
+    /// waits for ends by its deadline and wakes it, and others may go on.
     pub(super) fn has_room(&self, commands_max: usize, bytes_max: usize) -> bool {
-        self.waiting() < commands_max && self.order.borrow().bytes() < bytes_max
+        let bytes = self.order.borrow().bytes();
+        self.waiting() < commands_max
+            && bytes < bytes_max
+            && (bytes == 0 || self.node.has_room_to_wait())
     }
 
     fn waiting(&self) -> usize {
@@ -183,18 +187,14 @@ impl Shared {
 
     /// Lets the node's figures follow.
     pub(super) fn count(&self) {
-        let (now, before) = (self.waiting(), self.counted.get());
-        match now > before {
-            true => stats::add(&self.node.stats.waiting, (now - before) as u64),
-            false => drop(self.node.stats.waiting.fetch_sub((before - now) as u64, Relaxed)),
-        }
-        let clients = &self.node.stats.waiting_clients;
-        match (before, now) {
-            (0, 1..) => stats::add(clients, 1),
-            (1.., 0) => drop(clients.fetch_sub(1, Relaxed)),
-            _ => {}
-        }
-        self.counted.set(now);
+        self.count_as((self.waiting(), self.order.borrow().bytes()));
+    }
+
+    fn count_as(&self, now: (usize, usize)) {
+        let (before, stats) = (self.counted.replace(now), &self.node.stats);
+        stats::follow(&stats.waiting, before.0, now.0);
+        stats::follow(&stats.waiting_bytes, before.1, now.1);
+        stats::follow(&stats.waiting_clients, before.0.min(1), now.0.min(1));
     }
 
     /// The connection is about to wait: when nothing of it is under way, it keeps little.
@@ -217,7 +217,6 @@ impl Shared {
 impl Drop for Shared {
     /// What a client that has gone away left waiting waits no more.
     fn drop(&mut self) {
-        self.node.stats.waiting.fetch_sub(self.counted.get() as u64, Relaxed);
-        self.node.stats.waiting_clients.fetch_sub(u64::from(self.counted.get() > 0), Relaxed);
+        self.count_as((0, 0));
     }
 }

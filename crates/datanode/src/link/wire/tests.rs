@@ -68,13 +68,14 @@ fn every_frame_reads_as_it_was_written() {
 #[test]
 fn an_answer_tells_the_end_of_each_request_and_is_followed_by_the_replies() {
     let mut out = BytesMut::from("before");
-    let results = Results::begin(&mut out, 12, 5);
+    let results = Results::begin(&mut out, 12, 6);
     for (index, reply) in [(0, "+OK\r\n"), (3, "$-1\r\n")] {
         out.extend_from_slice(reply.as_bytes());
         results.set(&mut out, index, Cell::Reply { length: reply.len() });
     }
     results.set(&mut out, 1, Cell::NotHere);
     results.set(&mut out, 4, Cell::Bad);
+    results.set(&mut out, 5, Cell::NoRoom);
     let bytes = &out["before".len()..];
     let mut parser = RequestParser::new(LIMITS);
     let Ok(Progress::Request { length, .. }) = parser.parse(bytes) else {
@@ -89,7 +90,8 @@ fn an_answer_tells_the_end_of_each_request_and_is_followed_by_the_replies() {
             Verdict::NotHere,
             Verdict::Later,
             Verdict::Reply(b"$-1\r\n"),
-            Verdict::Bad
+            Verdict::Bad,
+            Verdict::NoRoom,
         ]
     );
 }

@@ -35,6 +35,8 @@ pub(super) enum Event {
     Answer { node: usize },
     /// The link to a node breaks; what it has not taken may run or not.
     Break { node: usize, runs: bool },
+    /// So much waits at a node that nothing more may, or no longer so.
+    Crowd { node: usize, is: bool },
     /// The connection tries again what is blocked.
     Unblock,
 }
@@ -56,6 +58,7 @@ impl Event {
             1 => node.clone().prop_map(|node| Self::Retry { node }),
             4 => node.clone().prop_map(|node| Self::Answer { node }),
             1 => (node, any::<bool>()).prop_map(|(node, runs)| Self::Break { node, runs }),
+            1 => (1..NODES, any::<bool>()).prop_map(|(node, is)| Self::Crowd { node, is }),
             2 => Just(Self::Unblock),
         ]
     }
@@ -93,6 +96,7 @@ struct World {
     /// How many decisions a node has heard of, less one.
     heard: [usize; NODES],
     closed: [bool; SLOTS as usize],
+    crowded: [bool; NODES],
     commands: Vec<Known>,
     /// Numbers of commands in the order in which they ran, per slot; an entry is an execution.
     ran: BTreeMap<u16, Vec<usize>>,
@@ -135,16 +139,22 @@ impl World {
     }
 
     /// What an owner does with a frame; the same rules as `link/forwarded.rs`.
-    fn take(&mut self, node: usize, frame: Travelling) -> (Verdicts, Option<Travelling>) {
+    fn take(
+        &mut self,
+        node: usize,
+        frame: Travelling,
+        may_wait: bool,
+    ) -> (Verdicts, Option<Travelling>) {
         let (mut verdicts, mut rest) = (Vec::new(), Vec::new());
         let mut stopped = Stopped::default();
         for (index, number) in frame.commands {
             let known = self.commands[number];
             let slots = slots(&[known.slot]);
+            let closed = if may_wait { Hindrance::Closed } else { Hindrance::NoRoom };
             let hindrance = stopped.before(&slots).or_else(|| match self.access(node, known) {
                 Access::Run => None,
-                Access::Wait => Some(Hindrance::Closed),
-                Access::Elsewhere if self.heard[node] < frame.topology => Some(Hindrance::Closed),
+                Access::Wait => Some(closed),
+                Access::Elsewhere if self.heard[node] < frame.topology => Some(closed),
                 Access::Elsewhere => Some(Hindrance::Elsewhere),
             });
             match hindrance {
@@ -205,6 +215,7 @@ impl Model {
             decisions: vec![[0, 1, 2]],
             heard: [0; NODES],
             closed: [false; SLOTS as usize],
+            crowded: [false; NODES],
             commands: Vec::new(),
             ran: BTreeMap::new(),
             replied: BTreeMap::new(),
@@ -234,16 +245,18 @@ impl Model {
             }
             Event::Take { node } => {
                 if let Some(frame) = self.peers[node].frames.pop_front() {
-                    self.take(node, frame, true);
+                    let may_wait = !self.world.crowded[node];
+                    self.take(node, frame, (may_wait, true));
                 }
             }
             Event::Retry { node } => {
                 for frame in std::mem::take(&mut self.peers[node].waiting) {
-                    self.take(node, frame, true);
+                    self.take(node, frame, (true, true));
                 }
             }
             Event::Answer { node } => self.answer(node),
             Event::Break { node, runs } => self.lose(node, runs),
+            Event::Crowd { node, is } => self.world.crowded[node] = is,
             Event::Unblock => {
                 self.order.unblock();
                 self.batch();
@@ -320,9 +333,9 @@ impl Model {
         }
     }
 
-    fn take(&mut self, node: usize, frame: Travelling, answers: bool) {
+    fn take(&mut self, node: usize, frame: Travelling, (may_wait, answers): (bool, bool)) {
         let id = frame.id;
-        let (verdicts, rest) = self.world.take(node, frame);
+        let (verdicts, rest) = self.world.take(node, frame, may_wait);
         if answers && !verdicts.is_empty() {
             self.peers[node].answers.push_back((id, verdicts));
         }
@@ -353,7 +366,7 @@ impl Model {
         for frame in peer.frames {
             lost.push(frame.id);
             if runs {
-                self.take(node, frame, false);
+                self.take(node, frame, (true, false));
             }
         }
         for id in lost {
@@ -375,6 +388,7 @@ impl Model {
     /// Lets everything come to its end, and checks what has happened.
     pub(super) fn finish(mut self) {
         self.world.closed = [false; SLOTS as usize];
+        self.world.crowded = [false; NODES];
         let mut rounds = 0;
         while !self.order.is_empty() {
             rounds += 1;
