@@ -192,15 +192,20 @@ async fn when_too_much_waits_a_client_lets_one_command_wait_and_is_not_read_beyo
 }
 
 #[tokio::test]
-async fn while_there_is_room_all_commands_of_a_client_wait() {
+async fn while_there_is_room_all_commands_of_a_client_wait_even_when_it_leaves() {
     let member = Member::new();
     let mut waiting = Wire::to(&member.client).await;
     waiting.send(&[CLOSED, CLOSED, OPEN, CLOSED].concat()).await;
     member.waits(3).await;
     assert_eq!(stats::get(&member.node.stats.waiting_bytes), 3 * CLOSED.len() as u64);
     drop(waiting);
+    // What was sent before it left still runs, once.
+    member.thaw();
     member.waits(0).await;
-    assert_eq!(stats::get(&member.node.stats.waiting_bytes), 0, "nothing waits for the dead");
+    let mut other = Wire::to(&member.client).await;
+    other.send(b"*2\r\n$6\r\nSTRLEN\r\n$1\r\na\r\n").await;
+    other.receives(b":3\r\n").await;
+    assert_eq!(stats::get(&member.node.stats.waiting_bytes), 0);
     assert_eq!(stats::get(&member.node.stats.waiting_clients), 0);
 }
 
