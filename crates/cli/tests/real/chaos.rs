@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::support::Load;
 use crate::support::cluster::{Cluster, address, assert_holds, fill};
 use crate::support::load::Disturbance;
-use crate::support::proxy::{Proxy, Then, Way};
+use crate::support::process::signal;
+use crate::support::proxy::{Proxied, Then, Way};
 
 /// A node that stands still for so long is not declared dead: it has 900 ms to be heard again, and three probes then.
 const PAUSE: Duration = Duration::from_millis(600);
@@ -64,30 +65,6 @@ const FAULTS: [Fault; 8] = [
     Fault::Cut,
     Fault::CutBehind,
 ];
-
-/// A node whose links to the NameNode and from other nodes go through proxies.
-struct Proxied {
-    port: u16,
-    pid: u32,
-    control: Proxy,
-    peer: Proxy,
-}
-
-impl Proxied {
-    fn start(cluster: &mut Cluster) -> Self {
-        let port = cluster.next_port();
-        let (control, peer) = (Proxy::start(cluster.namenode_port()), Proxy::start(port + 200));
-        let announced = peer.address();
-        let variables = [("ANNULET_DATANODE__PEER_ANNOUNCE", announced.as_str())];
-        let pid = cluster.start_node_by(port, &control.address(), &variables);
-        Self { port, pid, control, peer }
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(pid, signal).expect("a signal to a child");
-}
 
 /// Lets a process stand still for a while.
 fn pause(pid: u32) {

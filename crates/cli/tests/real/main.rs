@@ -28,6 +28,7 @@ mod order;
 mod overlap;
 mod redis_py;
 mod scan;
+mod silence;
 mod strangers;
 mod watch;
 mod wrap_around;

@@ -67,7 +67,8 @@ fn change(node: &Node) -> u64 {
 /// Tries blocked lanes again whenever something has changed since they were tried, or enough time has passed.
 async fn retry(shared: Rc<Shared>) {
     let mut changes = shared.node.changes();
-    while let Some(until) = next_try(&shared) {
+    let mut tried_ms = clock::boot_millis();
+    while let Some(until) = next_try(&shared, tried_ms + RETRY_PAUSE_MS) {
         let now = *changes.borrow_and_update();
         if now == shared.tried.get() && clock::boot_millis() < until {
             tokio::select! {
@@ -77,6 +78,7 @@ async fn retry(shared: Rc<Shared>) {
             }
             continue;
         }
+        tried_ms = clock::boot_millis();
         shared.tried.set(now);
         shared.order.borrow_mut().unblock();
         shared.start();
@@ -86,9 +88,9 @@ async fn retry(shared: Rc<Shared>) {
     shared.retrying.set(false);
 }
 
-/// When a blocked lane is to be tried again even if nothing changes, in boot milliseconds.
-fn next_try(shared: &Shared) -> Option<u64> {
-    let soon = clock::boot_millis() + RETRY_PAUSE_MS;
+/// When a blocked lane is to be tried again even if nothing changes, in boot milliseconds. `soon` is when that may be at
+/// the earliest.
+fn next_try(shared: &Shared, soon: u64) -> Option<u64> {
     let order = shared.order.borrow();
     let tries = order.obstacles().map(|(obstacle, deadline)| match obstacle {
         Obstacle::Closed | Obstacle::NoOwner => deadline,

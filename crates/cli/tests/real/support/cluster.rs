@@ -352,6 +352,15 @@ pub(crate) fn key_of_each(cluster: &Cluster) -> HashMap<u16, String> {
     keys
 }
 
+/// A number in the INFO of a node.
+#[track_caller]
+pub(crate) fn info(port: u16, field: &str) -> u64 {
+    let info = Client::connect(port).call(&["INFO"]).text();
+    let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let value = value.unwrap_or_else(|| panic!("no {field} in the INFO of {port}"));
+    value.trim().parse().expect("a number")
+}
+
 /// The value that `fill` gives a key.
 fn filled(prefix: &str, number: usize) -> String {
     format!("{prefix}:{number}=").repeat(FILL_BYTES)[..FILL_BYTES].to_owned()

@@ -99,6 +99,12 @@ impl Drop for Process {
     }
 }
 
+/// Sends a signal to a child by its id.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(pid, signal).expect("a signal to a child");
+}
+
 /// A process whose stdout and stderr are pipes that nobody reads any more.
 pub(crate) struct Unread(Child);
 

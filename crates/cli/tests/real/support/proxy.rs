@@ -5,11 +5,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::cluster::{address, wait_for_port};
+use super::cluster::{Cluster, address, wait_for_port};
 use super::wait;
 
 /// A trap that was set goes off within this time.
@@ -34,6 +34,8 @@ pub(crate) enum Then {
     Cut,
     /// It is forwarded, and the connection is cut behind it.
     ForwardAndCut,
+    /// From this frame on nothing comes through any more, either way, and neither side is told.
+    Swallow,
 }
 
 type Action = Box<dyn FnOnce() + Send>;
@@ -78,8 +80,9 @@ impl Proxy {
                 // Nobody listens there yet or any more: to whoever connects it is the same.
                 let Ok(outer) = TcpStream::connect(("127.0.0.1", target)) else { continue };
                 let _ = (inner.set_nodelay(true), outer.set_nodelay(true));
-                pump(&inner, &outer, Way::In, &shared);
-                pump(&outer, &inner, Way::Out, &shared);
+                let is_dead = Arc::new(AtomicBool::new(false));
+                pump(&inner, &outer, (Way::In, &is_dead), &shared);
+                pump(&outer, &inner, (Way::Out, &is_dead), &shared);
             }
         });
         wait_for_port(port);
@@ -112,11 +115,36 @@ impl Proxy {
     }
 }
 
-/// Forwards one way on a thread of its own.
-fn pump(from: &TcpStream, to: &TcpStream, way: Way, state: &Arc<State>) {
+/// A node whose links to the NameNode and from other nodes go through proxies.
+pub(crate) struct Proxied {
+    pub(crate) port: u16,
+    pub(crate) pid: u32,
+    pub(crate) control: Proxy,
+    pub(crate) peer: Proxy,
+}
+
+impl Proxied {
+    /// Starts such a node.
+    pub(crate) fn start(cluster: &mut Cluster) -> Self {
+        let port = cluster.next_port();
+        let (control, peer) = (Proxy::start(cluster.namenode_port()), Proxy::start(port + 200));
+        let announced = peer.address();
+        let variables = [("ANNULET_DATANODE__PEER_ANNOUNCE", announced.as_str())];
+        let pid = cluster.start_node_by(port, &control.address(), &variables);
+        Self { port, pid, control, peer }
+    }
+}
+
+/// Forwards one way on a thread of its own, until the connection is dead: then it only reads.
+fn pump(
+    from: &TcpStream,
+    to: &TcpStream,
+    (way, is_dead): (Way, &Arc<AtomicBool>),
+    state: &Arc<State>,
+) {
     let handles = (from.try_clone(), to.try_clone());
     let (Ok(mut from), Ok(mut to)) = handles else { return };
-    let state = Arc::clone(state);
+    let (state, is_dead) = (Arc::clone(state), Arc::clone(is_dead));
     std::thread::spawn(move || {
         let mut bytes = vec![0; READ_BYTES];
         // The end of what was forwarded before, in which a frame may have begun.
@@ -126,6 +154,12 @@ fn pump(from: &TcpStream, to: &TcpStream, way: Way, state: &Arc<State>) {
                 break;
             }
             let then = strike(&state, way, &mut tail, &bytes[..count]);
+            if then == Then::Swallow {
+                is_dead.store(true, Ordering::Release);
+            }
+            if is_dead.load(Ordering::Acquire) {
+                continue;
+            }
             if then != Then::Cut && to.write_all(&bytes[..count]).is_err() {
                 break;
             }
