@@ -26,6 +26,7 @@ mod moves;
 mod namenode_away;
 mod order;
 mod overlap;
+mod parked;
 mod redis_py;
 mod scan;
 mod silence;
