@@ -237,6 +237,8 @@ impl World {
             Action::NameNodeStartOnCopy => {
                 self.spend(|budget| &mut budget.restores);
                 self.stored = self.copy.clone();
+                // What nobody had heard of is lost with the store, and never was.
+                self.history.issued = self.history.heard.clone();
                 self.name_node_start();
             }
             Action::Wait => {

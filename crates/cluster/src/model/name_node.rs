@@ -132,16 +132,22 @@ impl World {
                 if record.epoch <= before.epoch {
                     self.history.blame("I3: an epoch did not rise");
                 }
-                let latest = self.history.issued.last_key_value().map(|(_, record)| record.clone());
-                let issued = self.history.issued.entry(record.epoch).or_insert(record.clone());
-                if issued != record {
-                    self.history.blame("I3: an epoch was issued twice");
-                }
-                if let Some(latest) = latest.filter(|latest| latest.owner != record.owner) {
-                    self.witness_change(latest.owner.as_ref(), record);
+                let latest = self.history.issued.last_key_value();
+                let latest = latest.and_then(|(_, latest)| latest.owner.clone());
+                self.history.issued.insert(record.epoch, record.clone());
+                if latest != record.owner {
+                    self.witness_change(latest.as_ref(), record);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Checks a decision that a node hears of.
+    pub(super) fn witness_hearing(&mut self, record: SlotRecord) {
+        let first = self.history.heard.entry(record.epoch).or_insert(record.clone());
+        if *first != record {
+            self.history.blame("I3: two decisions have one epoch");
         }
     }
 

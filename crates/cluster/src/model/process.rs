@@ -9,9 +9,9 @@ use super::wire::{Content, Shared};
 use super::world::World;
 use crate::handoff::{Batch, Effect as Errand, Event, Phase};
 use crate::message::{
-    Attempt, Cause, Config, Refusal, Registration, SlotsAtEpoch, ToNameNode, ToNode,
+    Attempt, Cause, Config, Refusal, Registration, SlotsAtEpoch, SlotsConfig, ToNameNode, ToNode,
 };
-use crate::naming::LinkId;
+use crate::naming::{LinkId, SlotRecord};
 use crate::slot::{Effect, Event as SlotEvent, Slot, SlotState};
 use crate::view::View;
 
@@ -170,6 +170,8 @@ impl World {
         };
         let change = config.slots.iter().find(|change| change.slots.contains(self.slot));
         if let Some(change) = change {
+            let SlotsConfig { epoch, owner, attempt, .. } = change.clone();
+            self.witness_hearing(SlotRecord { epoch, owner, attempt });
             let event = SlotEvent::config(change, &self.nodes[n].me);
             self.slot_event(n, event);
         }

@@ -83,6 +83,13 @@ fn no_single_fault_breaks_an_invariant() {
 }
 
 #[test]
+#[ignore = "finds two owners: the one in doubt registers first and knows nothing that shows the copy to be old"]
+fn a_name_node_on_an_old_copy_takes_nothing_from_an_owner_that_lives() {
+    let budget = Budget { faults: 2, name_node_crashes: 1, restores: 1, ..QUIET };
+    assert_clean("an old copy of the store", Budget { writes: 1, ..budget });
+}
+
+#[test]
 #[ignore = "the long form: scripts/model --long"]
 fn no_two_faults_break_an_invariant() {
     assert_clean("two faults of any kind", Budget { writes: 1, ..any(2) });

@@ -26,8 +26,10 @@ pub(super) struct History {
     pub(super) writes: u8,
     /// Which process has served the slot at an epoch (I1).
     served: BTreeMap<Epoch, u8>,
-    /// To whom an epoch was issued (I3).
+    /// What was decided about the slot.
     pub(super) issued: BTreeMap<Epoch, SlotRecord>,
+    /// What nodes have heard of it (I3).
+    pub(super) heard: BTreeMap<Epoch, SlotRecord>,
     /// Who has promised what (I4).
     pub(super) promises: BTreeSet<(Attempt, NodeRef)>,
     /// Incarnations that were declared dead; what they do is allowed to be lost (R15).
@@ -122,7 +124,8 @@ impl World {
         }
         world.slot = world.asked_to_move();
         let record = world.stored.slots[world.slot].clone();
-        world.history.issued.insert(record.epoch, record);
+        world.history.issued.insert(record.epoch, record.clone());
+        world.history.heard.insert(record.epoch, record);
         world
     }
 
