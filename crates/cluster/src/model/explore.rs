@@ -1,7 +1,7 @@
 //! Breadth-first search through all states that a system can come to.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 /// Something whose every behaviour is to be seen.
 pub(super) trait System: Clone + Hash {
@@ -110,11 +110,46 @@ fn way_to<S: System>(initial: &S, steps: &[Step], to: u32) -> Vec<String> {
 
 /// 128 bits, so that two states among millions do not share theirs.
 fn fingerprint(state: &impl Hash) -> u128 {
-    let half = |salt: u64| {
-        let mut hasher = DefaultHasher::new();
-        salt.hash(&mut hasher);
-        state.hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(1) << 64 | half(2)
+    let mut print = Fingerprint { halves: [1, 2] };
+    state.hash(&mut print);
+    u128::from(print.halves[0]) << 64 | u128::from(print.halves[1])
+}
+
+/// Two sums of everything, that are mixed in different ways. A search takes most of its time for them.
+struct Fingerprint {
+    halves: [u64; 2],
+}
+
+impl Hasher for Fingerprint {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|&word| self.write_u64(u64::from_le_bytes(word)));
+        for &byte in rest {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        const ODD: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93];
+        for (half, odd) in self.halves.iter_mut().zip(ODD) {
+            *half = (half.rotate_left(23) ^ word).wrapping_mul(odd);
+            *half ^= *half >> 32;
+        }
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.halves[0]
+    }
 }
