@@ -75,8 +75,8 @@ pub const SILENCE_MS: u64 = 1000;
 pub const RETRIAL_MS: u64 = 1000;
 /// Time in which members find a NameNode that has started, or that stood still, before any is suspected.
 pub const GRACE_MS: u64 = 1500;
-/// Time that nodes have at least to say what they know, once it shows that the store is an old copy: they find a NameNode
-/// that was away within less.
+/// Time that nodes have at the most to come back to a NameNode that has started, and at the least to say what they know once
+/// it shows that the store is an old copy: they find a NameNode that was away within less.
 pub const AMNESIA_MS: u64 = 5000;
 /// A longer pause between two ticks means that the NameNode itself stood still.
 pub const STANDSTILL_MS: u64 = 1000;
@@ -146,6 +146,7 @@ impl Naming {
     /// The machine of a NameNode that starts now. `stored.generation` is its own, already durable; `instance` is random.
     pub fn new(stored: Stored, options: Options, instance: u64, now_ms: u64) -> Self {
         let is_new = stored.slots.iter().all(|record| record.epoch == Epoch::default());
+        let gathers = !stored.members.is_empty();
         let member = |stored| Member::new(stored, now_ms + GRACE_MS);
         let mut naming = Self {
             options,
@@ -167,7 +168,7 @@ impl Naming {
             plan: Plan::default(),
             probes: Probes::default(),
             status_rounds: Vec::new(),
-            memory: Memory::new(now_ms),
+            memory: Memory::new(now_ms, gathers),
             last_tick_ms: now_ms,
             turn: Turn::default(),
         };
@@ -183,15 +184,20 @@ impl Naming {
             Event::Registered { link, registration } => self.register(now_ms, link, registration),
             Event::Message { link, message } => self.receive(now_ms, link, message),
             Event::LinkLost { link } => self.lose_link(now_ms, link),
-            Event::ProbeAnswered { probe, outcome } => self.probe_answered(now_ms, probe, &outcome),
+            Event::ProbeAnswered { probe, outcome } => self.probe_answered(now_ms, probe, outcome),
             Event::Drain { request, id, stay } => self.drain_requested(request, &id, stay),
             Event::Rebalance { request, weights, dry_run } => {
                 self.rebalance_requested(request, &weights, dry_run)
             }
             Event::Status { request } => self.status_requested(request),
         }
+        self.gather(now_ms);
         self.remember(now_ms);
-        if !self.is_amnesic() {
+        if !self.holds_back() {
+            self.pass_sentences(now_ms);
+            self.conclude_takeovers(now_ms);
+        }
+        if !self.holds_back() {
             self.form(now_ms);
             self.promote();
             self.finish_drains();
@@ -201,10 +207,6 @@ impl Naming {
     }
 
     fn tick(&mut self, now_ms: u64) {
-        if self.is_amnesic() {
-            self.last_tick_ms = now_ms;
-            return;
-        }
         self.suspect(now_ms);
         self.pursue_takeovers(now_ms);
         self.note_overdue_moves(now_ms);
@@ -227,7 +229,7 @@ impl Naming {
             }
             // Whoever is in doubt asks again.
             ToNameNode::Commit { .. } | ToNameNode::Abort { .. } | ToNameNode::Query { .. }
-                if self.is_amnesic() => {}
+                if self.holds_back() => {}
             ToNameNode::Commit { attempt, target, slots } => {
                 self.commit(now_ms, link, &node, attempt, &target, &slots)
             }

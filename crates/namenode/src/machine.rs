@@ -4,6 +4,7 @@
 //! of the group said to anybody. While the store takes no writes, nothing new is decided and nothing is said.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,8 +152,11 @@ impl Desk {
         self.runtime.spawn(async move {
             let limit = Duration::from_millis(PROBE_TIMEOUT_MS);
             let outcome = match tokio::time::timeout(limit, ask_who(&address, limit)).await {
-                Ok(Some(node)) => ProbeOutcome::Alive(node),
-                Ok(None) | Err(_) => ProbeOutcome::Silent,
+                Ok(Ok(Some(node))) => ProbeOutcome::Alive(node),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    ProbeOutcome::Refused
+                }
+                Ok(_) | Err(_) => ProbeOutcome::Silent,
             };
             tracing::debug!(%expected, %address, ?outcome, "probed");
             // The machine has stopped when nobody takes it.
@@ -315,9 +319,16 @@ fn frame(message: &ToNode) -> Bytes {
     frame.freeze()
 }
 
-/// Asks the process at a peer port who it is: `PROBE`, answered by `ALIVE id incarnation`.
-async fn ask_who(address: &str, connect_timeout: Duration) -> Option<NodeRef> {
-    let stream = tcp::connect(address, connect_timeout).await.ok()?;
+/// Asks the process at a peer port who it is: `PROBE`, answered by `ALIVE id incarnation`. `None`: by something else.
+///
+/// # Errors
+/// When there is no connection.
+async fn ask_who(address: &str, connect_timeout: Duration) -> io::Result<Option<NodeRef>> {
+    let stream = tcp::connect(address, connect_timeout).await?;
+    Ok(greet(stream).await)
+}
+
+async fn greet(stream: tcp::TcpStream) -> Option<NodeRef> {
     let (read, write) = stream.into_split();
     FrameWriter::new(write).send([b"PROBE".as_slice()]).await.ok()?;
     let mut reader = FrameReader::new(read, PROBE_LIMITS);

@@ -36,7 +36,26 @@ pub(super) struct Budget {
     pub(super) waits: u8,
     /// Starts of the NameNode on an old copy of its store.
     pub(super) restores: u8,
+    /// Before that start nothing goes wrong but the death of the NameNode.
+    pub(super) restores_first: bool,
 }
+
+/// Nothing happens at all.
+pub(super) const NOTHING: Budget = Budget {
+    writes: 0,
+    faults: 0,
+    cuts: 0,
+    stream_cuts: 0,
+    crashes: 0,
+    false_deaths: 0,
+    name_node_crashes: 0,
+    timeouts: 0,
+    queries: 0,
+    repeats: 0,
+    waits: 0,
+    restores: 0,
+    restores_first: false,
+};
 
 /// One thing that may happen. Nodes, links and streams by their numbers.
 #[derive(Debug, Clone)]
@@ -130,7 +149,12 @@ impl World {
     }
 
     fn faults(&self, actions: &mut Vec<Action>) {
-        let (budget, up) = (&self.budget, self.name_node.is_some());
+        let up = self.name_node.is_some();
+        let Budget { name_node_crashes, restores, restores_first, .. } = self.budget;
+        let budget = match restores_first && !self.restored {
+            true => Budget { name_node_crashes, restores, ..NOTHING },
+            false => self.budget,
+        };
         for link in &self.links {
             if budget.cuts > 0 && link.node_open && link.name_open {
                 actions.extend([Action::Cut(link.id), Action::CutAbove(link.id)]);
@@ -237,8 +261,8 @@ impl World {
             Action::NameNodeStartOnCopy => {
                 self.spend(|budget| &mut budget.restores);
                 self.stored = self.copy.clone();
-                // What nobody had heard of is lost with the store, and never was.
-                self.history.issued = self.history.heard.clone();
+                self.restored = true;
+                self.forget();
                 self.name_node_start();
             }
             Action::Wait => {

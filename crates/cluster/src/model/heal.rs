@@ -7,6 +7,8 @@ use crate::slot::SlotState;
 
 /// So many things may happen before nothing is due any more.
 const STEPS_MAX: usize = 1000;
+/// So often a node tries to connect before time has to pass.
+const CONNECTS_MAX: usize = 8;
 /// So many rounds of everything that is due; a pause between two moves takes 100 of them at the most.
 const ROUNDS_MAX: usize = 300;
 
@@ -30,9 +32,15 @@ impl World {
 
     /// Does what is due until nothing is.
     fn run_dry(&mut self) -> Result<(), String> {
-        let is_due = |action: &Action| !matches!(action, Action::DeclareDead(_));
+        let mut connects = 0;
         for _ in 0..STEPS_MAX {
+            let is_due = |action: &Action| match action {
+                Action::DeclareDead(_) => false,
+                Action::Connect(_) => connects < CONNECTS_MAX,
+                _ => true,
+            };
             let Some(action) = self.actions().into_iter().find(is_due) else { return Ok(()) };
+            connects += usize::from(matches!(action, Action::Connect(_)));
             *self = self.after(&action);
             if self.fault().is_some() {
                 return Ok(());

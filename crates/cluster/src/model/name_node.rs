@@ -1,10 +1,11 @@
 //! The NameNode: the shell around its machine, with a store that survives it.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use annulet_ring::{Generation, NodeRef};
 
+use super::process::Process;
 use super::wire::Shared;
 use super::world::World;
 use crate::message::{Load, ToNameNode, ToNode};
@@ -13,11 +14,13 @@ use crate::naming::{
     SlotRecord, Stored,
 };
 
-/// Rounds of probes until a death must be decided: those of the grace after a start come first.
-const PROBE_ROUNDS_MAX: usize = 20;
+/// Rounds of probes until a death must be decided: those of the time after a start come first.
+const PROBE_ROUNDS_MAX: usize = 40;
 /// A pause that ends every back-off of a single failure, in steps that are no standstill.
 const WAIT_STEPS: usize = 3;
 const WAIT_STEP_MS: u64 = 600;
+/// Of such steps until a NameNode decides again, whoever stays away.
+const GATHER_STEPS_MAX: usize = 20;
 
 /// The machine after a step, and what it wants done.
 type Decided = (Shared<Naming>, Shared<Vec<Effect>>);
@@ -93,11 +96,24 @@ impl World {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let Some(naming) = self.name_node.take() else { return };
+            let held_back = naming.holds_back();
             let (naming, effects) = self.decide(&naming, event);
+            if held_back && !naming.holds_back() {
+                self.excuse(&naming);
+            }
             self.name_node = Some(naming);
             self.persist(&effects);
             events.extend(self.perform(&effects));
         }
+    }
+
+    /// The NameNode decides again. If its store is an old copy, and a node that lives did not tell it so in time, two nodes
+    /// may serve the slot from here on, though not under one epoch.
+    fn excuse(&mut self, naming: &Naming) {
+        let stays_away = |node: &Process| {
+            node.running && !self.history.dead.contains(&node.me) && naming.is_unlinked(&node.me)
+        };
+        self.history.excused |= self.restored && self.nodes.iter().any(stays_away);
     }
 
     fn persist(&mut self, effects: &[Effect]) {
@@ -144,8 +160,10 @@ impl World {
     }
 
     /// Checks a decision that a node hears of.
-    pub(super) fn witness_hearing(&mut self, record: SlotRecord) {
-        let first = self.history.heard.entry(record.epoch).or_insert(record.clone());
+    pub(super) fn witness_hearing(&mut self, boot: u8, record: SlotRecord) {
+        let first = (record.clone(), BTreeSet::new());
+        let (first, hearers) = self.history.heard.entry(record.epoch).or_insert(first);
+        hearers.insert(boot);
         if *first != record {
             self.history.blame("I3: two decisions have one epoch");
         }
@@ -163,7 +181,7 @@ impl World {
             !self.history.dead.contains(owner)
                 && self.nodes.iter().any(|node| node.running && node.me == *owner)
         };
-        if before.is_some_and(lives) {
+        if before.is_some_and(lives) && !self.history.excused {
             self.history.blame("I5: a slot is taken from an owner that lives");
         }
         // What the owner held is lost with it.
@@ -244,7 +262,7 @@ impl World {
         let (_, expected) = self.probes.remove(index);
         let there = self.nodes.iter().find(|node| node.me.id == expected.id && node.running);
         let outcome =
-            there.map_or(ProbeOutcome::Silent, |node| ProbeOutcome::Alive(node.me.clone()));
+            there.map_or(ProbeOutcome::Refused, |node| ProbeOutcome::Alive(node.me.clone()));
         self.name_node_step(Event::ProbeAnswered { probe, outcome });
     }
 
@@ -260,7 +278,7 @@ impl World {
         for _ in 0..PROBE_ROUNDS_MAX {
             self.pass(PROBE_INTERVAL_MS);
             for (probe, expected) in self.probes.clone() {
-                match expected == victim {
+                match expected == victim && self.is_running(&victim) {
                     true => {
                         self.probes.retain(|(other, _)| *other != probe);
                         let outcome = ProbeOutcome::Silent;
@@ -275,9 +293,18 @@ impl World {
         }
     }
 
-    /// Pauses end; nobody is silent meanwhile who lives.
+    fn is_running(&self, node: &NodeRef) -> bool {
+        self.nodes.iter().any(|process| process.running && process.me == *node)
+    }
+
+    /// Pauses end, and so does the time after a start; nobody is silent meanwhile who lives.
     pub(super) fn wait(&mut self) {
-        for _ in 0..WAIT_STEPS {
+        let holds_back =
+            |world: &Self| world.name_node.as_ref().is_some_and(|naming| naming.holds_back());
+        for step in 0..GATHER_STEPS_MAX {
+            if step >= WAIT_STEPS && !holds_back(self) {
+                return;
+            }
             self.pass(WAIT_STEP_MS);
             for (probe, _) in self.probes.clone() {
                 self.answer_probe(probe);

@@ -171,7 +171,8 @@ impl World {
         let change = config.slots.iter().find(|change| change.slots.contains(self.slot));
         if let Some(change) = change {
             let SlotsConfig { epoch, owner, attempt, .. } = change.clone();
-            self.witness_hearing(SlotRecord { epoch, owner, attempt });
+            let boot = self.nodes[n].boot;
+            self.witness_hearing(boot, SlotRecord { epoch, owner, attempt });
             let event = SlotEvent::config(change, &self.nodes[n].me);
             self.slot_event(n, event);
         }

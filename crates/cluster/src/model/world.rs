@@ -28,18 +28,27 @@ pub(super) struct History {
     served: BTreeMap<Epoch, u8>,
     /// What was decided about the slot.
     pub(super) issued: BTreeMap<Epoch, SlotRecord>,
-    /// What nodes have heard of it (I3).
-    pub(super) heard: BTreeMap<Epoch, SlotRecord>,
+    /// What nodes have heard of it, and which processes did (I3).
+    pub(super) heard: BTreeMap<Epoch, (SlotRecord, BTreeSet<u8>)>,
     /// Who has promised what (I4).
     pub(super) promises: BTreeSet<(Attempt, NodeRef)>,
     /// Incarnations that were declared dead; what they do is allowed to be lost (R15).
     pub(super) dead: BTreeSet<NodeRef>,
+    /// A NameNode on an old copy decides although a node stayed away that lives: what the slot holds is not promised.
+    pub(super) excused: bool,
     pub(super) fault: Option<String>,
 }
 
 impl History {
     pub(super) fn blame(&mut self, text: impl Into<String>) {
         self.fault.get_or_insert_with(|| text.into());
+    }
+
+    /// The store is lost. What nobody has heard of who lives is lost with it, and never was.
+    pub(super) fn forget(&mut self, stored: Epoch, living: &[u8]) {
+        let lives = |hearers: &BTreeSet<u8>| living.iter().any(|boot| hearers.contains(boot));
+        self.heard.retain(|&epoch, (_, hearers)| epoch <= stored || lives(hearers));
+        self.issued.retain(|epoch, _| *epoch <= stored || self.heard.contains_key(epoch));
     }
 }
 
@@ -59,6 +68,8 @@ pub(super) struct World {
     pub(super) stored: Shared<Stored>,
     /// The store as it was before the first move.
     pub(super) copy: Shared<Stored>,
+    /// The NameNode was started on that copy.
+    pub(super) restored: bool,
     pub(super) name_nodes: u8,
     pub(super) probes: Vec<(ProbeId, NodeRef)>,
     pub(super) history: History,
@@ -109,6 +120,7 @@ impl World {
             incarnations: NAMES.len() as u8,
             name_node: Some(Shared::new(naming)),
             copy: Shared::new(stored.clone()),
+            restored: false,
             stored: Shared::new(stored),
             name_nodes: 1,
             probes: Vec::new(),
@@ -125,7 +137,7 @@ impl World {
         world.slot = world.asked_to_move();
         let record = world.stored.slots[world.slot].clone();
         world.history.issued.insert(record.epoch, record.clone());
-        world.history.heard.insert(record.epoch, record);
+        world.history.heard.insert(record.epoch, (record, BTreeSet::new()));
         world
     }
 
@@ -199,6 +211,16 @@ impl World {
         self.streams.retain(|stream| stream.source_open || stream.target_open);
         let node = &mut self.nodes[n];
         *node = Process { running: false, ..Process::new(node.boot, node.me.clone()) };
+        if self.restored {
+            self.forget();
+        }
+    }
+
+    /// The store has been set back: see [`History::forget`].
+    pub(super) fn forget(&mut self) {
+        let living: Vec<u8> =
+            self.nodes.iter().filter(|node| node.running).map(|node| node.boot).collect();
+        self.history.forget(self.stored.slots[self.slot].epoch, &living);
     }
 
     pub(super) fn restart(&mut self, n: usize) {
@@ -228,7 +250,7 @@ impl World {
             if first != boot {
                 self.history.blame(format!("I1: two processes served at epoch {epoch}"));
             }
-            if self.is_outcast(n) {
+            if self.is_outcast(n) || self.history.excused {
                 continue;
             }
             writers += usize::from(writes);

@@ -1,13 +1,16 @@
 //! R10: a NameNode whose store is an old copy. What it does not remember, the nodes know.
 //!
-//! A registration shows it: the node has obeyed a NameNode that started later than this one, or it knows of a version, an
+//! A store does not know that it is an old copy, and neither does a node that has heard of nothing later. So after a start
+//! nothing is decided about slots until every member is back, or its trial is over, or all had [`AMNESIA_MS`] to be.
+//!
+//! A registration shows that the store is an old copy: the node has obeyed a NameNode that started later than this one, or it knows of a version, an
 //! epoch or an owner that was never issued here. From then on nothing is decided and nobody is told who owns what; nodes
 //! serve as before. When more than half of all members have said what they know, the latest decision about each slot
 //! counts again, under an epoch, a version and a generation above all that anybody has seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use annulet_ring::{Generation, NodeId, NodeRef, Slot};
+use annulet_ring::{Epoch, Generation, NodeId, NodeRef, Slot};
 
 use super::{
     AMNESIA_MS, Decision, Effect, GRACE_MS, LinkId, Member, Naming, SlotRecord, StoredMember,
@@ -17,10 +20,15 @@ use crate::message::{Registration, SlotsConfig};
 /// Generations beyond this are not believed, as with epochs.
 const GENERATION_REPORTED_MAX: u64 = 1 << 62;
 
+/// More than were ever issued for one slot between a copy of the store and its loss: half a year of one each second.
+const EPOCHS_SKIPPED: u64 = 1 << 24;
+
 /// What nodes have said of themselves, and whether this NameNode may rely on its own store.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Memory {
     started_ms: u64,
+    /// It has just started, and not all members are back.
+    gathers: bool,
     /// Somebody obeys this NameNode in its present run.
     pub(super) obeyed: bool,
     /// While decisions are missing: who has said what it knows.
@@ -34,9 +42,11 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(now_ms: u64) -> Self {
+    /// `gathers`: there are members who may come back.
+    pub(super) fn new(now_ms: u64, gathers: bool) -> Self {
         Self {
             started_ms: now_ms,
+            gathers,
             obeyed: false,
             reporters: BTreeSet::new(),
             known: BTreeMap::new(),
@@ -50,6 +60,34 @@ impl Naming {
     /// Whether decisions are missing, so that none may be made.
     pub(super) fn is_amnesic(&self) -> bool {
         self.memory.lost_ms.is_some()
+    }
+
+    /// Whether nothing may be decided for now: decisions are missing, or it may still turn out that they are.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.memory.gathers || self.is_amnesic()
+    }
+
+    /// Ends the time after a start.
+    pub(super) fn gather(&mut self, now_ms: u64) {
+        let is_in_time = now_ms < self.memory.started_ms + AMNESIA_MS;
+        let absent = || self.members.iter().filter(|(_, member)| member.link.is_none());
+        let awaited = || absent().any(|(id, _)| !self.is_lost(id));
+        if !self.memory.gathers || (is_in_time && awaited()) {
+            return;
+        }
+        let is_complete = absent().next().is_none();
+        self.memory.gathers = false;
+        if !is_complete {
+            self.skip_epochs();
+        }
+        self.replan();
+    }
+
+    /// Whoever did not come may have heard of decisions that are missing. None of their epochs is issued a second time.
+    fn skip_epochs(&mut self) {
+        let highest = self.slots.epoch_max().max(self.epoch_floor);
+        self.epoch_floor = Epoch(highest.0 + EPOCHS_SKIPPED);
+        self.write_down(Decision::EpochFloor(self.epoch_floor));
     }
 
     /// Why nothing is decided, for people.
@@ -70,7 +108,9 @@ impl Naming {
     /// Another NameNode has taken over: a node obeys one that started later, or at the same time, and this one has been
     /// obeyed in its present run already, so that it is no old copy that has just been started.
     pub(super) fn is_superseded_by(&self, now_ms: u64, registration: &Registration) -> bool {
-        let is_fresh = !self.memory.obeyed || now_ms < self.memory.started_ms + GRACE_MS;
+        let is_fresh = !self.memory.obeyed
+            || self.memory.gathers
+            || now_ms < self.memory.started_ms + GRACE_MS;
         self.is_outranked_by(registration) && !is_fresh && !self.is_amnesic()
     }
 
@@ -92,6 +132,7 @@ impl Naming {
             && !self.is_amnesic()
         {
             self.memory.lost_ms = Some(now_ms);
+            self.memory.gathers = false;
             self.plan.forget_moves();
             self.close_other_links(link);
             self.note(format!(
@@ -183,18 +224,23 @@ impl Naming {
         later.next().map(|(slot, epoch)| format!("knows slot {slot} at epoch {epoch}"))
     }
 
-    /// Who has to say what it knows: the members, and whoever owns a slot as others know it.
+    /// Who has to say what it knows: the members, and whoever owns a slot as others know it, unless that one is known to
+    /// be dead or gone.
     fn expected(&self) -> BTreeSet<&NodeId> {
+        let departed: BTreeSet<&NodeRef> = self.departed.iter().map(|left| &left.node).collect();
         let owners = self.memory.known.values().filter_map(|record| record.owner.as_ref());
+        let owners = owners.filter(|owner| !departed.contains(owner));
         self.members.keys().chain(owners.map(|owner| &owner.id)).collect()
     }
 
     /// Ends the amnesia when enough is known.
     pub(super) fn remember(&mut self, now_ms: u64) {
         let Some(lost_ms) = self.memory.lost_ms else { return };
-        let (reported, expected) = (self.memory.reporters.len(), self.expected().len());
-        let enough =
-            reported >= expected || (reported * 2 > expected && now_ms >= lost_ms + AMNESIA_MS);
+        let (expected, reporters) = (self.expected(), &self.memory.reporters);
+        let missing =
+            expected.iter().filter(|id| !reporters.contains(**id) && !self.is_gone(id)).count();
+        let (reported, expected) = (reporters.len(), expected.len());
+        let enough = missing == 0 || (missing * 2 < expected && now_ms >= lost_ms + AMNESIA_MS);
         if reported == 0 || !enough {
             return;
         }
@@ -205,6 +251,7 @@ impl Naming {
         self.memory.lost_ms = None;
         self.memory.obeyed = true;
         self.memory.reporters.clear();
+        self.skip_epochs();
         for (slot, SlotRecord { owner, attempt, .. }) in std::mem::take(&mut self.memory.known) {
             let lives = |owner: &NodeRef| {
                 self.members.get(&owner.id).is_some_and(|member| member.node() == owner)

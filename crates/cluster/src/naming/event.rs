@@ -24,7 +24,9 @@ pub struct RequestId(pub u64);
 pub enum ProbeOutcome {
     /// Somebody answered in time, and this is who.
     Alive(NodeRef),
-    /// Nobody did.
+    /// The machine is there, and nobody listens on that port any more.
+    Refused,
+    /// Nobody answered in time: it is dead, or cut off, or this NameNode is.
     Silent,
 }
 

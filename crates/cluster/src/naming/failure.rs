@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use annulet_ring::{NodeId, NodeRef, without_crashed};
 
 use super::{
-    Effect, GRACE_MS, LinkId, Naming, PROBE_FAILURES_MAX, ProbeId, ProbeOutcome, RETRIAL_MS,
-    STANDSTILL_MS, Trial,
+    Effect, GRACE_MS, LinkId, Member, Naming, ProbeId, ProbeOutcome, RETRIAL_MS, STANDSTILL_MS,
+    Trial,
 };
 use crate::message::{Load, ToNode};
 
@@ -15,6 +15,8 @@ use crate::message::{Load, ToNode};
 pub(super) struct Probes {
     sent: u64,
     under_way: BTreeMap<ProbeId, (Purpose, NodeRef)>,
+    /// So few members are heard that no death is believed.
+    pub(super) is_cut_off: bool,
 }
 
 /// Why somebody is probed.
@@ -54,9 +56,7 @@ impl Naming {
         member.trusted_until_ms = member.trusted_until_ms.max(now_ms);
         let node = member.node().clone();
         self.note(format!("{node}: its link is lost"));
-        if !self.is_amnesic() {
-            self.suspect(now_ms);
-        }
+        self.suspect(now_ms);
     }
 
     /// Looks for members that are not heard, and sends the probes that are due.
@@ -101,12 +101,16 @@ impl Naming {
             "no time passed here for {} ms; suspicion starts over",
             now_ms - self.last_tick_ms
         ));
+        self.start_suspicion_over(now_ms);
+        self.last_tick_ms = now_ms;
+    }
+
+    fn start_suspicion_over(&mut self, now_ms: u64) {
         for member in self.members.values_mut() {
             member.heard_ms = member.heard_ms.map(|_| now_ms);
             member.trusted_until_ms = now_ms + GRACE_MS;
             member.trial = None;
         }
-        self.last_tick_ms = now_ms;
     }
 
     pub(super) fn probe(
@@ -122,39 +126,88 @@ impl Naming {
         probe
     }
 
-    pub(super) fn probe_answered(&mut self, now_ms: u64, probe: ProbeId, outcome: &ProbeOutcome) {
+    pub(super) fn probe_answered(&mut self, now_ms: u64, probe: ProbeId, outcome: ProbeOutcome) {
         let Some((purpose, node)) = self.probes.under_way.remove(&probe) else { return };
-        let found = match outcome {
-            ProbeOutcome::Alive(found) => Some(found),
-            ProbeOutcome::Silent => None,
-        };
+        let lives = matches!(&outcome, ProbeOutcome::Alive(found) if *found == node);
         match purpose {
-            Purpose::Trial | Purpose::Takeover if self.is_amnesic() => {}
-            Purpose::Trial => self.trial_probed(now_ms, &node, found),
-            Purpose::Takeover => self.takeover_probed(now_ms, &node, found),
-            Purpose::Status => self.status_probed(probe, &node, found == Some(&node)),
+            Purpose::Trial if lives => self.acquit(now_ms, &node),
+            Purpose::Trial => {
+                let member = self.members.get_mut(&node.id).filter(|member| *member.node() == node);
+                if let Some(trial) = member.and_then(|member| member.trial.as_mut()) {
+                    trial.fail(outcome);
+                }
+            }
+            Purpose::Takeover => self.takeover_probed(&node, lives, outcome),
+            Purpose::Status => self.status_probed(probe, &node, lives),
         }
     }
 
-    fn trial_probed(&mut self, now_ms: u64, node: &NodeRef, found: Option<&NodeRef>) {
-        let Some(member) = self.members.get_mut(&node.id).filter(|member| member.node() == node)
-        else {
+    fn acquit(&mut self, now_ms: u64, node: &NodeRef) {
+        let member = self.members.get_mut(&node.id).filter(|member| member.node() == node);
+        let Some(member) = member else { return };
+        if member.trial.take().is_none() {
             return;
-        };
-        let Some(trial) = &mut member.trial else { return };
-        if found == Some(node) {
-            member.trial = None;
-            member.trusted_until_ms = now_ms + RETRIAL_MS;
-            if !std::mem::replace(&mut member.absence_noted, true) {
-                self.note(format!("{node}: answers the probe; it lives, but is not connected"));
-            }
-        } else if trial.fail() && !self.takeovers.contains_key(&node.id) {
-            let reason = match found {
-                Some(other) => format!("{other} answers at its address"),
-                None => format!("{PROBE_FAILURES_MAX} probes failed"),
-            };
-            self.declare_dead(&node.id, &reason);
         }
+        member.answered_ms = Some(now_ms);
+        member.trusted_until_ms = now_ms + RETRIAL_MS;
+        if !std::mem::replace(&mut member.absence_noted, true) {
+            self.note(format!("{node}: answers the probe; it lives, but is not connected"));
+        }
+    }
+
+    /// The trial of a member that has gone against it, whether the sentence may be passed or not.
+    fn failed_trial(&self, id: &NodeId) -> Option<&Trial> {
+        match self.takeovers.get(id) {
+            Some(takeover) => takeover.is_won().then_some(&takeover.trial),
+            None => self.members.get(id)?.trial.as_ref().filter(|trial| trial.is_over()),
+        }
+    }
+
+    /// Whether nobody has answered for a member in a whole trial.
+    pub(super) fn is_lost(&self, id: &NodeId) -> bool {
+        self.failed_trial(id).is_some()
+    }
+
+    /// Whether it certainly lives no more: its port is closed, or another process is there.
+    pub(super) fn is_gone(&self, id: &NodeId) -> bool {
+        self.failed_trial(id).is_some_and(Trial::has_proof)
+    }
+
+    /// Declares those dead whose trial is over, unless it may be this NameNode that is cut off (S21).
+    pub(super) fn pass_sentences(&mut self, now_ms: u64) {
+        let mut condemned = Vec::new();
+        let mut silent = Vec::new();
+        let mut is_cut_off = false;
+        for (id, member) in &self.members {
+            let over = member.trial.as_ref().filter(|trial| trial.is_over());
+            let Some(trial) = over.filter(|_| !self.takeovers.contains_key(id)) else { continue };
+            let sentences = if trial.has_proof() { &mut condemned } else { &mut silent };
+            sentences.push((id.clone(), trial.reason()));
+            is_cut_off |= !trial.has_proof() && !self.reaches_half_since(trial.began_ms);
+        }
+        let was_cut_off = std::mem::replace(&mut self.probes.is_cut_off, is_cut_off);
+        match (was_cut_off, is_cut_off) {
+            (false, false) => condemned.append(&mut silent),
+            (false, true) => self.note(
+                "more than half of the members are silent at once: this NameNode may be cut off, so none of them is declared dead"
+                    .to_owned(),
+            ),
+            (true, false) => {
+                self.note("at least half of the members are heard again; suspicion starts over".to_owned());
+                self.start_suspicion_over(now_ms);
+            }
+            (true, true) => {}
+        }
+        for (id, reason) in condemned {
+            self.declare_dead(&id, &reason);
+        }
+    }
+
+    /// Whether at least half of the members were reached since a trial began: long enough for heartbeats of all who can
+    /// be heard.
+    fn reaches_half_since(&self, began_ms: u64) -> bool {
+        let reached = |member: &&Member| member.is_reached_since(began_ms);
+        self.members.values().filter(reached).count() * 2 >= self.members.len()
     }
 
     /// Its slots fall, empty, to the ring successors at once, what was under way with it is void, and a rebalance is

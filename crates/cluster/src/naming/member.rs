@@ -2,7 +2,9 @@
 
 use annulet_ring::NodeRef;
 
-use super::{LinkId, PROBE_FAILURES_MAX, PROBE_INTERVAL_MS, SILENCE_MS, StoredMember};
+use super::{
+    LinkId, PROBE_FAILURES_MAX, PROBE_INTERVAL_MS, ProbeOutcome, SILENCE_MS, StoredMember,
+};
 use crate::message::{Load, MemberInfo, MemberState};
 
 /// A member.
@@ -14,6 +16,8 @@ pub(super) struct Member {
     pub(super) link: Option<LinkId>,
     /// When it registered or sent a heartbeat last; `None` if never since this NameNode started.
     pub(super) heard_ms: Option<u64>,
+    /// When it answered a probe of a trial last.
+    pub(super) answered_ms: Option<u64>,
     pub(super) load: Load,
     /// The topology version it has applied.
     pub(super) acknowledged: u64,
@@ -34,6 +38,7 @@ impl Member {
             stay: stored.stay,
             link: None,
             heard_ms: None,
+            answered_ms: None,
             load: Load::default(),
             acknowledged: 0,
             trusted_until_ms,
@@ -60,16 +65,27 @@ impl Member {
         self.link.is_some() && self.heard_ms.is_some_and(|heard_ms| now_ms < heard_ms + SILENCE_MS)
     }
 
+    /// Whether something has come from it, or from the machine where it was, since then.
+    pub(super) fn is_reached_since(&self, since_ms: u64) -> bool {
+        let later = |then_ms: Option<u64>| then_ms.is_some_and(|then_ms| then_ms >= since_ms);
+        let reached = self.trial.as_ref().is_some_and(Trial::has_proof);
+        later(self.heard_ms) || later(self.answered_ms) || reached
+    }
+
     /// Whether it may be part of a new move.
     pub(super) fn is_ready_to_move(&self) -> bool {
         self.link.is_some() && self.trial.is_none()
     }
 }
 
-/// Up to [`PROBE_FAILURES_MAX`] probes in a row that decide whether a process lives.
+/// [`PROBE_FAILURES_MAX`] probes in a row that decide whether a process lives. As long as no sentence is passed, probes
+/// go on: who answers late lives.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Trial {
+    pub(super) began_ms: u64,
     failures: u32,
+    /// What the latest probe found.
+    latest: ProbeOutcome,
     waiting: bool,
     next_ms: u64,
 }
@@ -77,7 +93,8 @@ pub(super) struct Trial {
 impl Trial {
     /// A trial whose first probe is due now.
     pub(super) fn new(now_ms: u64) -> Self {
-        Self { failures: 0, waiting: false, next_ms: now_ms }
+        let latest = ProbeOutcome::Silent;
+        Self { began_ms: now_ms, failures: 0, latest, waiting: false, next_ms: now_ms }
     }
 
     /// Whether to send a probe now; it counts as sent.
@@ -90,10 +107,36 @@ impl Trial {
         due
     }
 
-    /// A probe has failed; returns whether it was the last one needed.
-    pub(super) fn fail(&mut self) -> bool {
+    /// A probe has failed: the process did not answer.
+    pub(super) fn fail(&mut self, found: ProbeOutcome) {
         self.waiting = false;
-        self.failures += 1;
+        self.failures = PROBE_FAILURES_MAX.min(self.failures + 1);
+        self.latest = found;
+    }
+
+    /// Whether as many probes have failed as are needed.
+    pub(super) fn is_over(&self) -> bool {
         self.failures >= PROBE_FAILURES_MAX
+    }
+
+    /// Whether another process has the address.
+    pub(super) fn found_another(&self) -> bool {
+        matches!(self.latest, ProbeOutcome::Alive(_))
+    }
+
+    /// Whether the last probe found more than silence.
+    pub(super) fn has_proof(&self) -> bool {
+        self.latest != ProbeOutcome::Silent
+    }
+
+    /// What speaks for the death.
+    pub(super) fn reason(&self) -> String {
+        match &self.latest {
+            ProbeOutcome::Alive(other) => format!("{other} answers at its address"),
+            ProbeOutcome::Refused => {
+                format!("{PROBE_FAILURES_MAX} probes failed, nobody listens at its address")
+            }
+            ProbeOutcome::Silent => format!("{PROBE_FAILURES_MAX} probes failed"),
+        }
     }
 }

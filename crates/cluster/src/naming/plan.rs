@@ -127,7 +127,7 @@ impl Naming {
     /// Makes the ring fit the members, gives slots that nobody owns to those who should own them, and plans the rest.
     /// What is under way goes on (R14), what was only planned is forgotten.
     pub(super) fn replan(&mut self) {
-        if self.formation != Formation::Over || self.is_amnesic() {
+        if self.formation != Formation::Over || self.holds_back() {
             return;
         }
         self.call_off_hopeless_drains();

@@ -1,10 +1,11 @@
 //! A node registers: as a newcomer, as one that comes back, or as a new process in the place of an old one.
 
-use annulet_ring::NodeRef;
+use annulet_ring::{NodeId, NodeRef};
 
 use super::failure::Purpose;
 use super::{
-    Decision, Effect, LinkId, MEMBERS_MAX, Member, Naming, StoredMember, Trial, WEIGHT_MAX,
+    Decision, Effect, LinkId, MEMBERS_MAX, Member, Naming, ProbeOutcome, StoredMember, Trial,
+    WEIGHT_MAX,
 };
 use crate::message::{MemberInfo, MemberState, PROTOCOL_VERSION, Refusal, Registration, ToNode};
 
@@ -18,7 +19,14 @@ pub(super) struct Takeover {
     registration: Registration,
     /// The incarnation whose place it would take.
     old: NodeRef,
-    trial: Trial,
+    pub(super) trial: Trial,
+}
+
+impl Takeover {
+    /// Whether the old incarnation is gone. Another process at its address is proof enough.
+    pub(super) fn is_won(&self) -> bool {
+        self.trial.is_over() || self.trial.found_another()
+    }
 }
 
 impl Naming {
@@ -218,33 +226,46 @@ impl Naming {
         }
     }
 
-    /// A probe of the old incarnation is over. Another process at its address is proof enough that it is gone.
-    pub(super) fn takeover_probed(&mut self, now_ms: u64, old: &NodeRef, found: Option<&NodeRef>) {
+    /// A probe of the old incarnation is over.
+    pub(super) fn takeover_probed(&mut self, old: &NodeRef, lives: bool, outcome: ProbeOutcome) {
         let Some(takeover) =
             self.takeovers.get_mut(&old.id).filter(|takeover| takeover.old == *old)
         else {
             return;
         };
-        let alive = found == Some(old);
-        if !alive && found.is_none() && !takeover.trial.fail() {
-            return;
+        if !lives {
+            return takeover.trial.fail(outcome);
         }
         let Some(Takeover { link, registration, .. }) = self.takeovers.remove(&old.id) else {
             return;
         };
-        if alive {
-            let reason = format!(
-                "a process that lives at {} holds the id {}; choose another one with --id, or stop that process",
-                self.members
-                    .get(&old.id)
-                    .map_or("another address", |member| &member.info.addresses.client),
-                old.id
-            );
-            self.refuse(link, &registration.node, Refusal::IdTaken, reason);
-        } else if self.members.get(&old.id).is_some_and(|member| member.node() == old) {
-            self.replace(now_ms, link, &registration);
-        } else {
-            self.register(now_ms, link, registration);
+        let reason = format!(
+            "a process that lives at {} holds the id {}; choose another one with --id, or stop that process",
+            self.members
+                .get(&old.id)
+                .map_or("another address", |member| &member.info.addresses.client),
+            old.id
+        );
+        self.refuse(link, &registration.node, Refusal::IdTaken, reason);
+    }
+
+    /// Lets those in whose predecessors are gone.
+    pub(super) fn conclude_takeovers(&mut self, now_ms: u64) {
+        let concluded: Vec<NodeId> = self
+            .takeovers
+            .iter()
+            .filter(|(_, takeover)| takeover.is_won())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in concluded {
+            let Some(Takeover { link, registration, old, .. }) = self.takeovers.remove(&id) else {
+                continue;
+            };
+            if self.members.get(&id).is_some_and(|member| *member.node() == old) {
+                self.replace(now_ms, link, &registration);
+            } else {
+                self.register(now_ms, link, registration);
+            }
         }
     }
 

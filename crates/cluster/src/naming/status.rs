@@ -166,6 +166,10 @@ impl Naming {
     /// What keeps the cluster from being settled, as far as it is known without asking anybody.
     pub fn unsettled_reasons(&self) -> Vec<String> {
         let mut reasons: Vec<String> = self.amnesia().into_iter().collect();
+        if self.probes.is_cut_off {
+            reasons
+                .push("most members are silent: this NameNode may be cut off from them".to_owned());
+        }
         match self.formation {
             Formation::Over if self.members.is_empty() => {
                 reasons.push("no DataNode is left".to_owned())

@@ -34,7 +34,7 @@ struct Process {
     node: NodeRef,
     link: Option<LinkId>,
     running: bool,
-    /// It sends no heartbeats, though its link is up.
+    /// It sends no heartbeats, though its link is up. If it does not run, neither does its machine.
     mute: bool,
     /// It answers MOVE by COMMIT at once.
     obedient: bool,
@@ -415,8 +415,12 @@ impl World {
         for (probe, expected) in std::mem::take(&mut self.probes) {
             let at_address =
                 self.processes.get(expected.id.as_str()).filter(|process| process.running);
-            let outcome = at_address
-                .map_or(ProbeOutcome::Silent, |process| ProbeOutcome::Alive(process.node.clone()));
+            let mute = self.processes.get(expected.id.as_str()).is_some_and(|process| process.mute);
+            let outcome = match at_address {
+                Some(process) => ProbeOutcome::Alive(process.node.clone()),
+                None if mute => ProbeOutcome::Silent,
+                None => ProbeOutcome::Refused,
+            };
             self.step(Event::ProbeAnswered { probe, outcome });
         }
     }

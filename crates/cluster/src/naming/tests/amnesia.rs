@@ -127,3 +127,95 @@ fn two_name_nodes_on_copies_of_one_store_are_never_obeyed_at_the_same_time() {
     );
     assert_nothing_is_lost(&world, &before);
 }
+
+/// A NameNode on an old copy: a slot has moved from `a` to `b`, of which only `b` has heard; `a` is in doubt.
+fn with_a_move_that_only_the_target_knows_of() -> (World, Slot) {
+    let mut world = World::of(&["a"]);
+    world.process("a").obedient = false;
+    world.start("b");
+    let copy = world.stored.clone();
+    let (attempt, target, slots) = world.process("a").moves()[0].clone();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    let view = world.process("a").view.clone();
+    world.send("a", ToNameNode::Commit { attempt, target, slots: at_epoch });
+    world.process("a").view = view;
+    restore(&mut world, copy, 0);
+    (world, slots.iter().next().unwrap())
+}
+
+/// The one in doubt comes back and asks.
+fn connect_and_ask(world: &mut World, slot: Slot) {
+    world.connect("a");
+    let (attempt, ..) = world.process("a").moves()[0].clone();
+    let slots = world.process("a").at_epoch(&SlotSet::from_iter([slot]));
+    world.send("a", ToNameNode::Query { attempt, slots });
+}
+
+#[test]
+fn nothing_is_decided_after_a_start_before_all_members_are_back() {
+    let (mut world, slot) = with_a_move_that_only_the_target_knows_of();
+    connect_and_ask(&mut world, slot);
+    world.run(2 * GRACE_MS);
+    assert_eq!(world.epoch(slot), Epoch(1), "it knows nothing that shows the copy to be old");
+    world.connect("b");
+    assert!(world.has_note("the store is an old copy"));
+    world.connect("a");
+    world.run(200);
+    assert!(world.owned("b").contains(slot), "what the target has heard counts");
+    assert_eq!(world.processes["a"].view.owner(slot), Some(&world.node("b")));
+}
+
+#[test]
+fn a_member_that_lives_and_stays_away_is_waited_for_so_long_and_its_epochs_are_never_issued_again()
+{
+    let (mut world, slot) = with_a_move_that_only_the_target_knows_of();
+    let known = world.process("b").view.epoch(slot);
+    connect_and_ask(&mut world, slot);
+    world.run(AMNESIA_MS);
+    connect_and_ask(&mut world, slot);
+    assert!(world.owned("a").contains(slot), "the one in doubt serves on");
+    assert!(world.epoch(slot).0 > known.0 + 1000, "{}", world.epoch(slot));
+    world.process("a").obedient = true;
+    for name in ["b", "a"] {
+        world.connect(name);
+    }
+    world.run(200);
+    assert_eq!(
+        world.processes["b"].view.owner(slot),
+        Some(&world.node("a")),
+        "and the other stops"
+    );
+    world.settle();
+    world.assert_balanced(&["a", "b"]);
+}
+
+#[test]
+fn a_member_that_died_while_the_name_node_was_away_is_replaced_after_the_grace() {
+    let mut world = World::of(&["a", "b"]);
+    world.restart_name_node();
+    world.process("a").running = false;
+    world.connect("b");
+    world.run(GRACE_MS);
+    assert!(world.state("a").is_some());
+    world.run(1000);
+    assert_eq!(world.state("a"), None);
+    world.assert_balanced(&["b"]);
+}
+
+#[test]
+fn when_all_members_are_back_a_name_node_that_starts_waits_no_longer() {
+    let mut world = World::of(&["a", "b"]);
+    world.restart_name_node();
+    world.connect("a");
+    world.start("c");
+    assert!(
+        world.process("a").moves().is_empty(),
+        "a newcomer waits for what is known of the others"
+    );
+    world.connect("b");
+    assert!(!world.naming.holds_back());
+    assert_eq!(world.stored.epoch_floor, Epoch::default(), "and no epoch is left out");
+    world.run(TICK_MS);
+    world.settle();
+    world.assert_balanced(&["a", "b", "c"]);
+}

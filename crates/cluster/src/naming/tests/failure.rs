@@ -16,6 +16,7 @@ fn a_lost_link_needs_three_failed_probes_to_become_a_death() {
         assert_eq!(world.probes.len(), 1, "one probe at a time");
         assert!(world.state("a").is_some(), "dead after {failures} probes");
         answer(&mut world, ProbeOutcome::Silent);
+        world.heartbeats();
         for _ in 0..3 {
             world.now_ms += TICK_MS;
             world.step(Event::Tick);
@@ -167,4 +168,47 @@ fn a_name_node_that_stood_still_accuses_nobody_at_once() {
     assert!(world.probes.is_empty(), "not heard by us, for which it cannot be blamed");
     world.run(1000);
     assert_eq!(world.state("a"), Some(MemberState::Active));
+}
+
+/// The machines of these nodes, or the network to them, are silent; their links are not known to be lost.
+fn silence(world: &mut World, names: &[&str], silent: bool) {
+    for name in names {
+        let process = world.process(name);
+        (process.running, process.mute) = (!silent, silent);
+    }
+}
+
+#[test]
+fn a_name_node_that_is_cut_off_from_most_members_declares_nobody_dead() {
+    let mut world = World::of(&["a", "b", "c", "d", "e"]);
+    let before = world.stored.clone();
+    silence(&mut world, &["a", "b", "c"], true);
+    world.run(20_000);
+    assert!(world.stored == before, "{:?}", world.notes);
+    assert!(world.has_note("may be cut off"));
+    assert!(world.naming.unsettled_reasons()[0].contains("cut off"));
+    silence(&mut world, &["a", "b", "c"], false);
+    world.run(1000);
+    assert!(world.stored == before, "{:?}", world.notes);
+    world.settle();
+}
+
+#[test]
+fn the_death_of_most_members_is_believed_when_there_is_more_than_silence() {
+    let mut world = World::of(&["a", "b", "c", "d", "e"]);
+    for name in ["a", "b", "c"] {
+        world.kill(name);
+    }
+    world.run(1000);
+    world.settle();
+    world.assert_balanced(&["d", "e"]);
+}
+
+#[test]
+fn the_silence_of_half_of_the_members_is_their_death() {
+    let mut world = World::of(&["a", "b", "c", "d"]);
+    silence(&mut world, &["a", "b"], true);
+    world.run(3000);
+    world.settle();
+    world.assert_balanced(&["c", "d"]);
 }
