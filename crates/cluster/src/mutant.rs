@@ -22,6 +22,12 @@ pub enum Mutant {
     M13,
 }
 
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::M1, Self::M2, Self::M5, Self::M10, Self::M11, Self::M12, Self::M13];
+}
+
 #[cfg(any(test, annulet_sim))]
 mod switch {
     use std::cell::Cell;

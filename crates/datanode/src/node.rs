@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use annulet_cluster::message::{Attempt, ClusterId, Config as Topology, ToNameNode};
+use annulet_cluster::mutant::{self, Mutant};
 use annulet_cluster::slot::{Access, Effect, Event, Slot as SlotRole};
 use annulet_cluster::view::{Unusable, View};
 use annulet_net::process::{self, AllocatorStats};
@@ -99,7 +100,8 @@ impl Node {
         workers: Arc<Workers>,
         control: mpsc::Sender<ToNameNode>,
     ) -> Self {
-        let identity = NodeRef { id: resolved.id.clone(), inc: Incarnation(random::u128()) };
+        let inc = if mutant::is(Mutant::M11) { 1 } else { random::u128() };
+        let identity = NodeRef { id: resolved.id.clone(), inc: Incarnation(inc) };
         Self {
             clients: Clients::new(config.clients_max),
             move_rate: Rate::new(config.move_rate_max),

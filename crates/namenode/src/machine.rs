@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annulet_cluster::message::{Registration, ToNode};
+use annulet_cluster::mutant::{self, Mutant};
 use annulet_cluster::naming::{
     Answer, Decision, Effect, Event, LinkId, Naming, PROBE_TIMEOUT_MS, ProbeId, ProbeOutcome,
     Rebalance, RequestId, Status,
@@ -85,6 +86,19 @@ struct Decided {
     /// Documents that were asked for; they show the state after the group.
     reads: Vec<(Read, oneshot::Sender<Bytes>)>,
     now_ms: u64,
+}
+
+impl Decided {
+    /// What has to be durable before anything else of the group is done.
+    fn take_decisions(&mut self) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        for effect in &mut self.effects {
+            if let Effect::Persist(more) = effect {
+                decisions.append(more);
+            }
+        }
+        decisions
+    }
 }
 
 /// Everybody the machine speaks with.
@@ -174,7 +188,13 @@ impl Machine {
         let mut group = Vec::with_capacity(GROUP_INPUTS_MAX);
         while !self.stops() && inbox.recv_many(&mut group, GROUP_INPUTS_MAX).await > 0 {
             let mut decided = self.decide(&mut group);
-            if !self.persist(&mut decided.effects).await? {
+            let decisions = decided.take_decisions();
+            if mutant::is(Mutant::M10) {
+                self.perform(decided);
+                self.persist(&decisions).await?;
+                continue;
+            }
+            if !self.persist(&decisions).await? {
                 break;
             }
             self.perform(decided);
@@ -253,20 +273,14 @@ impl Machine {
         }
     }
 
-    /// Makes all decisions among the effects durable, however long it takes. `false`: the NameNode stops before that.
-    async fn persist(&mut self, effects: &mut [Effect]) -> Result<bool, StoreError> {
-        let mut decisions: Vec<Decision> = Vec::new();
-        for effect in effects {
-            if let Effect::Persist(more) = effect {
-                decisions.append(more);
-            }
-        }
+    /// Makes decisions durable, however long it takes. `false`: the NameNode stops before that.
+    async fn persist(&mut self, decisions: &[Decision]) -> Result<bool, StoreError> {
         if decisions.is_empty() {
             return Ok(true);
         }
         let mut pause = Backoff::new(STORE_RETRY_FIRST_MS, STORE_RETRY_MAX_MS);
         loop {
-            match task::on_disk(|| self.store.apply(&decisions)).await {
+            match task::on_disk(|| self.store.apply(decisions)).await {
                 Ok(()) => break,
                 Err(error @ StoreError::Conflict(_)) => return Err(error),
                 Err(error) if !self.published.is_degraded() => {
