@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use annulet_cluster::mutant::{self, Mutant};
 use annulet_sim::{fault_names, run, trace};
 use clap::Parser;
 
@@ -16,6 +17,9 @@ struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// No further seed is begun after so long.
+    #[arg(long)]
+    seconds: Option<u64>,
     /// One seed, with its trace.
     #[arg(long)]
     seed: Option<u64>,
@@ -25,6 +29,9 @@ struct Args {
     /// A line for each seed, not only for those with violations.
     #[arg(long)]
     verbose: bool,
+    /// Wrong variants of the protocol instead of the right one: for each, the first seed that finds it.
+    #[arg(long)]
+    mutants: bool,
     /// What the trace shows, as RUST_LOG says it.
     #[arg(long, default_value = "info")]
     trace: String,
@@ -41,9 +48,16 @@ pub(crate) fn main() -> ExitCode {
     };
     let started = Instant::now();
     let faults: Vec<String> = args.faults.iter().filter(|name| !name.is_empty()).cloned().collect();
+    if args.mutants {
+        return mutants(first, seeds, &faults);
+    }
     let mut fired = BTreeMap::new();
-    let (mut failed, mut flips, mut requests) = (0, 0, 0);
+    let (mut ran, mut failed, mut flips, mut requests) = (0_u64, 0, 0, 0);
     for seed in first..first + seeds {
+        if args.seconds.is_some_and(|limit| started.elapsed().as_secs() >= limit) {
+            break;
+        }
+        ran += 1;
         let report = match run(seed, &faults) {
             Ok(report) => report,
             Err(error) => {
@@ -76,8 +90,34 @@ pub(crate) fn main() -> ExitCode {
     }
     let minutes = started.elapsed().as_secs_f64() / 60.0;
     println!(
-        "{seeds} seeds, {failed} with violations; {:.0} seeds a minute; {requests} requests, {flips} flips",
-        seeds as f64 / minutes
+        "{ran} seeds, {failed} with violations; {:.0} seeds a minute; {requests} requests, {flips} flips",
+        ran as f64 / minutes
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints for each mutant the first of the seeds that kills it, and by what. A failure if one lives.
+fn mutants(first: u64, seeds: u64, faults: &[String]) -> ExitCode {
+    let mut alive = 0;
+    for mutant in Mutant::ALL {
+        mutant::choose(Some(mutant));
+        let found = (first..first + seeds).find_map(|seed| {
+            let violation = run(seed, faults).ok()?.violations.into_iter().next()?;
+            Some((seed, violation))
+        });
+        match found {
+            Some((seed, violation)) => {
+                println!(
+                    "{mutant:?}: killed after {} seeds by seed {seed}: {violation}",
+                    seed - first + 1
+                );
+            }
+            None => {
+                alive += 1;
+                println!("{mutant:?}: alive after {seeds} seeds");
+            }
+        }
+    }
+    mutant::choose(None);
+    if alive == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
