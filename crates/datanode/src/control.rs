@@ -1,5 +1,6 @@
 //! The control link: this node's one connection to the NameNode, kept up for as long as the node lives.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use annulet_net::{Backoff, FrameReader, FrameWriter, clock, process, task, tcp};
 use annulet_resp::{Args, Limits};
 use annulet_ring::SlotSet;
 use annulet_store::Detached;
+use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, watch};
 
 use crate::drain::DrainState;
@@ -28,6 +30,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
 const REGISTER_TIMEOUT: Duration = Duration::from_millis(5_000);
 /// A link on which not even grants come is dead.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(3_000);
+/// So is one that takes nothing.
+const WRITE_TIMEOUT: Duration = SILENCE_TIMEOUT;
 
 /// How the node stands with its NameNode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -292,9 +296,19 @@ fn free(dropped: Vec<Detached>) {
     }
 }
 
-async fn send(writer: &mut Writer, message: &ToNameNode) -> std::io::Result<()> {
+/// Says something to the NameNode.
+///
+/// # Errors
+/// When the link is broken, or the NameNode takes nothing: its silence is not looked at while a message leaves.
+async fn send<W>(writer: &mut FrameWriter<W>, message: &ToNameNode) -> io::Result<()>
+where
+    W: AsyncWrite + Unpin,
+{
     let (verb, body) = message.encode();
-    writer.send([verb.as_bytes(), body.as_bytes()]).await
+    let sent = writer.send([verb.as_bytes(), body.as_bytes()]);
+    tokio::time::timeout(WRITE_TIMEOUT, sent)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it takes nothing")))
 }
 
 /// Shows the NameNode that this node knows the cluster secret, and sees that the NameNode does.
@@ -320,4 +334,23 @@ async fn receive(reader: &mut Reader) -> Result<ToNode, Ended> {
     let broken = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
     let frame = next(reader).await?;
     ToNode::decode(frame.name(), frame.get(1).unwrap_or_default()).map_err(|error| broken(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use annulet_cluster::message::Attempt;
+    use annulet_ring::Generation;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_that_takes_nothing_breaks() {
+        let (ours, _nobody_reads) = tokio::io::duplex(1);
+        let attempt = Attempt { generation: Generation(1), number: 1 };
+        let query = ToNameNode::Query { attempt, slots: Vec::new() };
+
+        let sent = send(&mut FrameWriter::new(ours), &query).await;
+
+        assert_eq!(sent.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+    }
 }
