@@ -36,7 +36,9 @@ fn check_sum(
     let ran = checks.counted.get(key).map_or(0, |epochs| {
         epochs.iter().filter(|&&epoch| content.life(slot, epoch) == Some(life)).count()
     });
-    let found = values.get(key).map_or("", String::as_str);
+    let Some(found) = values.get(key) else {
+        return checks.violated(format!("I25: {key} could not be read in the end"));
+    };
     if found.parse().unwrap_or(0) != ran {
         checks.violated(format!(
             "I5: {key} is {found:?} after {ran} INCRs in this life of slot {slot}"
