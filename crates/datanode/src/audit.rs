@@ -4,16 +4,19 @@ use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use annulet_cluster::handoff::Promise;
+use annulet_cluster::message::Attempt;
 use annulet_cluster::slot::Slot as SlotRole;
-use annulet_net::sim;
+use annulet_net::{clock, sim};
 use annulet_resp::Args;
 use annulet_ring::{Epoch, NodeRef, Slot};
 
-use crate::DataNode;
-use crate::node::Node;
+use crate::node::{IN_DOUBT_SLOTS_MAX, Node};
+use crate::{DataNode, stats};
 
 thread_local! {
     static RAN: RefCell<Vec<Ran>> = const { RefCell::new(Vec::new()) };
+    static SAID: RefCell<Vec<Said>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A command that a node let run on one of its slots.
@@ -55,6 +58,44 @@ pub(crate) fn ran(node: &Node, slot: Slot, role: &SlotRole, write: bool, args: A
     RAN.with_borrow_mut(|all| all.push(ran));
 }
 
+/// What the two sides of a hand-off say of one batch when it is complete.
+#[derive(Debug, Clone)]
+pub enum Said {
+    /// The source has sent all of it.
+    Sent {
+        /// The attempt.
+        attempt: Attempt,
+        /// Of what it has sent.
+        digest: u64,
+    },
+    /// The target holds all of it: READY.
+    Ready {
+        /// The words themselves.
+        promise: Promise,
+        /// Number and start of the simulated host that says it.
+        process: (u32, u32),
+        /// What it holds.
+        slots: Vec<Slot>,
+    },
+}
+
+/// Everything that was said on this thread's nodes since the last call.
+pub fn take_said() -> Vec<Said> {
+    SAID.take()
+}
+
+/// Notes that a source has sent a batch.
+pub(crate) fn sent(attempt: Attempt, digest: u64) {
+    SAID.with_borrow_mut(|all| all.push(Said::Sent { attempt, digest }));
+}
+
+/// Notes that a target holds a batch.
+pub(crate) fn ready(promise: &Promise, slots: &[Slot]) {
+    let process = (sim::host(), sim::boot_number());
+    let said = Said::Ready { promise: promise.clone(), process, slots: slots.to_vec() };
+    SAID.with_borrow_mut(|all| all.push(said));
+}
+
 /// A look into a node that does not keep it alive: with its process it is gone.
 #[derive(Debug, Clone)]
 pub struct Audit(Weak<Node>);
@@ -68,6 +109,37 @@ impl Audit {
     /// Rises whenever a slot begins or ceases to be served.
     pub fn changes(&self) -> Option<u64> {
         self.0.upgrade().map(|node| *node.changes().borrow())
+    }
+
+    /// Slots that are frozen, or in doubt, or about to be, as the node counts them.
+    pub fn slots_in_doubt(&self) -> usize {
+        self.0.upgrade().map_or(0, |node| node.slots_in_doubt())
+    }
+
+    /// How many slots may be frozen or in doubt at a time.
+    pub const IN_DOUBT_SLOTS_MAX: usize = IN_DOUBT_SLOTS_MAX;
+
+    /// Slots that the node came to own without the copy it should have had.
+    pub fn copies_missing(&self) -> u64 {
+        self.0.upgrade().map_or(0, |node| stats::get(&node.stats.copies_missing))
+    }
+
+    /// What a node that is at rest must not have, by name, as far as there is any of it.
+    pub fn leftovers(&self) -> Vec<(&'static str, u64)> {
+        let Some(node) = self.0.upgrade().filter(|node| node.cluster_id().is_some()) else {
+            return Vec::new();
+        };
+        let leftovers = [
+            ("hand-overs under way", node.attempts.lock().len() as u64),
+            ("slots admitted to be in doubt", node.slots_in_doubt() as u64),
+            ("slots that leave", stats::get(&node.slots_leaving)),
+            ("slots that arrive", stats::get(&node.slots_arriving)),
+            ("promised bytes", node.reservations.bytes(clock::boot_millis())),
+            ("bytes of logs", node.keyspace().log_bytes() as u64),
+            ("waiting commands", stats::get(&node.stats.waiting)),
+            ("clients with waiting commands", stats::get(&node.stats.waiting_clients)),
+        ];
+        leftovers.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     /// Shows each slot with the number of entries that lie in it, served or not. Nothing before the node has joined.

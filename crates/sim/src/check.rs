@@ -1,11 +1,18 @@
 //! The invariants, checked while the run goes on and when it is over.
 
 mod append;
+mod closed;
+mod commit;
 mod count;
+mod expire;
 mod ownership;
 mod register;
+mod reset;
+mod rest;
+mod stay;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use annulet_datanode::audit::{self, Ran};
@@ -15,7 +22,11 @@ use crate::world::World;
 
 pub(crate) use append::check as check_appends;
 pub(crate) use count::check as check_counters;
+pub(crate) use expire::check as check_times_to_live;
 pub(crate) use register::check as check_registers;
+pub(crate) use reset::check as check_resets;
+pub(crate) use rest::{is_settled, leftovers};
+pub(crate) use stay::check as check_what_stays;
 
 /// Violations of one invariant that a report shows; a broken run breaks everything a hundred times.
 const VIOLATIONS_SHOWN_MAX: usize = 3;
@@ -55,7 +66,9 @@ pub(crate) struct Checks {
     pub(crate) written: BTreeMap<String, Vec<Written>>,
     /// The epochs under which each counter was counted up, once for each time.
     pub(crate) counted: BTreeMap<String, Vec<Epoch>>,
-    ownership: ownership::Ownership,
+    pub(crate) ownership: ownership::Ownership,
+    commits: commit::Commits,
+    closed: closed::Closed,
     pub(crate) violations: Violations,
 }
 
@@ -68,14 +81,37 @@ pub(crate) struct Written {
     pub(crate) epoch: Epoch,
 }
 
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, process: (host, boot), slot, epoch } = self;
+        write!(f, "at {at:?} on host {host} (start {boot}) in slot {slot} at epoch {epoch}")
+    }
+}
+
+/// Some writes, for a message.
+pub(crate) fn list(writes: &[Written]) -> String {
+    match writes {
+        [] => "nowhere".to_owned(),
+        writes => writes.iter().map(Written::to_string).collect::<Vec<_>>().join("; "),
+    }
+}
+
 impl Checks {
     /// Looks at everything that has happened in one step of the simulation.
     pub(crate) fn step(&mut self, world: &World, now: Duration) {
         for ran in audit::take_ran() {
-            self.ownership.ran(&ran, &mut self.violations);
+            self.ownership.ran(world, &ran, &mut self.violations);
             self.note(&ran);
         }
+        for said in audit::take_said() {
+            self.commits.said(said);
+        }
+        self.commits.look(world, now, &mut self.violations);
+        self.closed.look(world, now, &mut self.violations);
         self.ownership.look(world, now, &mut self.violations);
+        for what in world.seen_wrong.take() {
+            self.violated(what);
+        }
     }
 
     fn note(&mut self, ran: &Ran) {

@@ -29,9 +29,10 @@ struct Args {
     /// A line for each seed, not only for those with violations.
     #[arg(long)]
     verbose: bool,
-    /// Wrong variants of the protocol instead of the right one: for each, the first seed that finds it.
-    #[arg(long)]
-    mutants: bool,
+    /// Wrong variants of the protocol instead of the right one, all or those that are named: for each, the first seed that
+    /// finds it.
+    #[arg(long, value_name = "M1,M2...", value_delimiter = ',', num_args = 0..=1, default_missing_value = "all")]
+    mutants: Vec<String>,
     /// What the trace shows, as RUST_LOG says it.
     #[arg(long, default_value = "info")]
     trace: String,
@@ -48,8 +49,8 @@ pub(crate) fn main() -> ExitCode {
     };
     let started = Instant::now();
     let faults: Vec<String> = args.faults.iter().filter(|name| !name.is_empty()).cloned().collect();
-    if args.mutants {
-        return mutants(first, seeds, &faults);
+    if !args.mutants.is_empty() {
+        return mutants((first, seeds), &faults, &args.mutants);
     }
     let mut fired = BTreeMap::new();
     let (mut ran, mut failed, mut flips, mut requests) = (0_u64, 0, 0, 0);
@@ -97,9 +98,11 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Prints for each mutant the first of the seeds that kills it, and by what. A failure if one lives.
-fn mutants(first: u64, seeds: u64, faults: &[String]) -> ExitCode {
+fn mutants((first, seeds): (u64, u64), faults: &[String], names: &[String]) -> ExitCode {
+    let is_named =
+        |mutant: &Mutant| names.iter().any(|name| *name == "all" || *name == format!("{mutant:?}"));
     let mut alive = 0;
-    for mutant in Mutant::ALL {
+    for mutant in Mutant::ALL.into_iter().filter(is_named) {
         mutant::choose(Some(mutant));
         let found = (first..first + seeds).find_map(|seed| {
             let violation = run(seed, faults).ok()?.violations.into_iter().next()?;

@@ -1,10 +1,11 @@
 //! The NameNode's store: it survives crashes, can fail, can be set back; and it remembers what was ever decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use annulet_cluster::message::Attempt;
 use annulet_cluster::naming::{Decision, SlotRecord, Stored};
 use annulet_namenode::{MetaStore, StoreError};
 use annulet_net::sim;
@@ -25,6 +26,8 @@ pub(crate) struct Content {
     pub(crate) decided: BTreeMap<Slot, BTreeMap<Epoch, Decided>>,
     /// Decisions that gave a slot to a node that had not learned it.
     pub(crate) resets: Vec<Reset>,
+    /// Commits that nobody has looked at yet.
+    pub(crate) commits: Vec<Commit>,
     /// Slots that changed hands by a commit.
     pub(crate) flips: u64,
     /// What must not have been decided.
@@ -35,8 +38,18 @@ pub(crate) struct Content {
 #[derive(Debug, Clone)]
 pub(crate) struct Decided {
     pub(crate) owner: Option<NodeRef>,
+    /// The attempt by which the owner came to it.
+    pub(crate) attempt: Option<Attempt>,
     /// Rises when the slot begins anew, empty. What was written in one life cannot be expected in another.
     pub(crate) life: u32,
+}
+
+/// A slot changed hands by a commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Commit {
+    pub(crate) slot: Slot,
+    pub(crate) attempt: Attempt,
+    pub(crate) owner: Option<NodeRef>,
 }
 
 /// A slot began anew.
@@ -45,7 +58,7 @@ pub(crate) struct Reset {
     pub(crate) slot: Slot,
     pub(crate) at: Duration,
     /// Who had it.
-    pub(crate) from: Option<NodeRef>,
+    pub(crate) from: NodeRef,
 }
 
 impl Disk {
@@ -67,6 +80,19 @@ impl Content {
         Some((record, self.life(slot, record.epoch).unwrap_or(0)))
     }
 
+    /// Whether a slot ever began anew: what was written before that may be gone.
+    pub(crate) fn is_reset(&self, slot: Slot) -> bool {
+        self.resets.iter().any(|reset| reset.slot == slot)
+    }
+
+    /// How often a slot changed hands by a commit since an epoch.
+    pub(crate) fn flips_since(&self, slot: Slot, epoch: Epoch) -> usize {
+        let Some(history) = self.decided.get(&slot) else { return 0 };
+        let attempts: BTreeSet<Attempt> =
+            history.range(epoch..).filter_map(|(_, decided)| decided.attempt).collect();
+        attempts.len()
+    }
+
     /// Keeps what is decided about one slot, before it replaces `before` in the store.
     fn note(&mut self, slot: Slot, before: &SlotRecord, after: &SlotRecord) {
         let life_before = self.life(slot, before.epoch).unwrap_or(0);
@@ -83,13 +109,18 @@ impl Content {
         let stays = before.owner == after.owner;
         let committed = after.attempt.is_some() && after.attempt != before.attempt;
         let life = if stays || committed { life_before } else { life_max + 1 };
-        if committed {
-            self.flips += 1;
-        } else if !stays && before.owner.is_some() {
-            let from = before.owner.clone();
-            self.resets.push(Reset { slot, at: sim::elapsed(), from });
+        let (owner, attempt) = (after.owner.clone(), after.attempt);
+        history.insert(after.epoch, Decided { owner: owner.clone(), attempt, life });
+        match (attempt, &before.owner) {
+            (Some(attempt), _) if committed => {
+                self.flips += 1;
+                self.commits.push(Commit { slot, attempt, owner });
+            }
+            (_, Some(from)) if !stays => {
+                self.resets.push(Reset { slot, at: sim::elapsed(), from: from.clone() });
+            }
+            _ => {}
         }
-        history.insert(after.epoch, Decided { owner: after.owner.clone(), life });
     }
 }
 

@@ -1,15 +1,20 @@
 //! Faults and their mending. Every fault that comes about is counted, with the state of the moves at that moment.
 
+mod kind;
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use annulet_cluster::naming::Stored;
-use annulet_cluster::slot::SlotState;
 use annulet_net::sim::{self, Random};
 use turmoil::Sim;
 
-use crate::world::{NAMENODE_HOST, Process, World, node_host, node_name};
+pub(crate) use kind::Kind;
+pub(crate) use moves::Moment;
+use moves::Moves;
+
+use crate::world::{NAMENODE_HOST, Process, TICK, World, node_host, node_name};
 
 /// The stream of a seed's random numbers from which victims and times are drawn.
 const FAULT_STREAM: u64 = 0xfa_0172;
@@ -18,89 +23,18 @@ const NAMENODE_NAME: &str = "n";
 /// How long faults last at the most; some a moment only.
 const SHORT_MS_MAX: u64 = 600;
 const LONG_MS_MAX: u64 = 4000;
+/// What a slow link takes at the least, and how much more at the most.
+const DELAY_MS_MIN: u64 = 20;
+const DELAY_MS_MORE: u64 = 400;
 
-/// What can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    /// A link becomes slow.
-    Delay,
-    /// Nothing arrives on a link for a while, in either direction; then everything does.
-    Hold,
-    /// Nothing arrives at or comes from one host, as if its process had been stopped.
-    Stop,
-    /// What is sent on a link is lost, and the connections over it are dead without being told.
-    Cut,
-    /// The same in one direction.
-    OneWayCut,
-    /// A DataNode dies and comes back empty.
-    Crash,
-    /// The NameNode dies and comes back with its store.
-    NameNodeCrash,
-    /// It comes back with an older copy of its store.
-    OldCopy,
-    /// Its disk takes nothing for a while.
-    DiskFull,
-    /// The wall clock of a host jumps.
-    Clock,
-}
-
-impl Kind {
-    /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Delay,
-        Self::Hold,
-        Self::Stop,
-        Self::Cut,
-        Self::OneWayCut,
-        Self::Crash,
-        Self::NameNodeCrash,
-        Self::OldCopy,
-        Self::DiskFull,
-        Self::Clock,
-    ];
-
-    /// Its name in reports and on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Delay => "delay",
-            Self::Hold => "hold",
-            Self::Stop => "stop",
-            Self::Cut => "cut",
-            Self::OneWayCut => "one-way-cut",
-            Self::Crash => "crash",
-            Self::NameNodeCrash => "namenode-crash",
-            Self::OldCopy => "old-copy",
-            Self::DiskFull => "disk-full",
-            Self::Clock => "clock",
-        }
-    }
-}
-
-/// How far a move is, as its slots show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Moment {
-    /// Nothing moves, or nobody looked.
+/// Whom a fault hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victim {
     Any,
-    /// Some slot is being copied.
-    Copying,
-    /// Some slot is frozen.
-    Frozen,
-    /// Some target holds all of a slot.
-    Sealed,
-    /// Some slot is in doubt.
-    InDoubt,
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Any => "any",
-            Self::Copying => "copying",
-            Self::Frozen => "frozen",
-            Self::Sealed => "sealed",
-            Self::InDoubt => "in doubt",
-        })
-    }
+    /// A node that gives slots away at that moment, or any if there is none.
+    Source,
+    /// One that takes them.
+    Target,
 }
 
 /// A fault that is to come: at the moment, if it comes after `at`.
@@ -109,6 +43,11 @@ pub(crate) struct Fault {
     pub(crate) at: Duration,
     pub(crate) moment: Moment,
     pub(crate) kind: Kind,
+    pub(crate) victim: Victim,
+    /// The link is that to the NameNode.
+    pub(crate) to_namenode: bool,
+    /// How long it lasts; chance says it otherwise.
+    pub(crate) lasts: Option<Duration>,
 }
 
 /// What ends a fault.
@@ -128,6 +67,8 @@ pub(crate) struct Faults {
     latency_max: Duration,
     /// Earlier states of the NameNode's disk.
     copies: Vec<Stored>,
+    /// Nodes that something has happened to, by the names of their hosts, so that they may be dead or seem so.
+    pub(crate) hit: BTreeSet<String>,
     /// Those that came about, by kind and moment.
     pub(crate) fired: BTreeMap<(Kind, Moment), u64>,
 }
@@ -142,6 +83,7 @@ impl Faults {
             busy: BTreeSet::new(),
             latency_max,
             copies: Vec::new(),
+            hit: BTreeSet::new(),
             fired: BTreeMap::new(),
         }
     }
@@ -163,16 +105,23 @@ impl Faults {
         if due == 0 {
             return;
         }
-        let moments = moments(world, nodes);
+        let moves = Moves::look(world, nodes);
         for index in (0..due).rev() {
-            let Fault { moment, kind, .. } = self.to_come[index];
-            if moments.contains(&moment) {
+            let fault = self.to_come[index];
+            if moves.moments.contains(&fault.moment) {
                 self.to_come.remove(index);
-                if self.begin(sim, world, nodes, kind) {
-                    *self.fired.entry((kind, moment)).or_default() += 1;
+                if self.begin(sim, world, (nodes, &moves), fault) {
+                    *self.fired.entry((fault.kind, fault.moment)).or_default() += 1;
                 }
             }
         }
+    }
+
+    /// How long a message may have been on its way at the most, but for what was held or lost.
+    pub(crate) fn delay_max(&self) -> Duration {
+        let is_delayed = self.fired.keys().any(|(kind, _)| *kind == Kind::Delay);
+        let slow = if is_delayed { DELAY_MS_MIN + DELAY_MS_MORE } else { 0 };
+        self.latency_max.max(Duration::from_millis(slow)) + 2 * TICK
     }
 
     /// Mends everything, and lets nothing more break.
@@ -184,14 +133,30 @@ impl Faults {
         self.mend_due(sim, world);
     }
 
-    fn begin(&mut self, sim: &mut Sim<'_>, world: &World, nodes: &[usize], kind: Kind) -> bool {
-        let node = nodes[self.random.below(nodes.len() as u64) as usize];
+    fn begin(
+        &mut self,
+        sim: &mut Sim<'_>,
+        world: &World,
+        (nodes, moves): (&[usize], &Moves),
+        fault: Fault,
+    ) -> bool {
+        let Fault { kind, victim, to_namenode, lasts, .. } = fault;
+        let victims = match victim {
+            Victim::Source if !moves.sources.is_empty() => &moves.sources,
+            Victim::Target if !moves.targets.is_empty() => &moves.targets,
+            _ => nodes,
+        };
+        let node = victims[self.random.below(victims.len() as u64) as usize];
         let last = if self.random.percent(50) { SHORT_MS_MAX } else { LONG_MS_MAX };
-        let until = sim.elapsed() + Duration::from_millis(1 + self.random.below(last));
+        let chance = Duration::from_millis(1 + self.random.below(last));
+        let until = sim.elapsed() + lasts.unwrap_or(chance);
         tracing::warn!(kind = kind.name(), node = node_name(node), ?until, "a fault");
         match kind {
             Kind::Delay | Kind::Hold | Kind::Cut | Kind::OneWayCut => {
-                let other = self.other_end(sim, nodes, node);
+                let other = match to_namenode {
+                    true => NAMENODE_NAME.to_owned(),
+                    false => self.other_end(nodes, node),
+                };
                 let ends = match self.random.percent(50) {
                     true => (node_name(node), other),
                     false => (other, node_name(node)),
@@ -199,32 +164,15 @@ impl Faults {
                 self.begin_link(sim, ends, kind, until)
             }
             Kind::Stop => {
-                let names: Vec<String> = hosts(sim, nodes);
                 let name = node_name(node);
-                for other in names.into_iter().filter(|other| *other != name) {
+                for other in hosts(nodes).into_iter().filter(|other| *other != name) {
                     self.begin_link(sim, (name.clone(), other), Kind::Hold, until);
                 }
                 true
             }
             Kind::Crash => self.crash(sim, world, node_host(node), &node_name(node), until),
             Kind::NameNodeCrash => self.crash(sim, world, NAMENODE_HOST, NAMENODE_NAME, until),
-            Kind::OldCopy => {
-                if self.copies.is_empty() {
-                    return false;
-                }
-                let copy =
-                    self.copies.swap_remove(self.random.below(self.copies.len() as u64) as usize);
-                if !self.crash(sim, world, NAMENODE_HOST, NAMENODE_NAME, until) {
-                    return false;
-                }
-                tracing::warn!(
-                    generation = copy.generation.0,
-                    version = copy.version,
-                    "the store is set back"
-                );
-                world.disk.content().stored = Some(copy);
-                true
-            }
+            Kind::OldCopy => self.set_back(sim, world, until),
             Kind::DiskFull => {
                 world.disk.content().full = true;
                 self.mends.push((until, Mend::Disk));
@@ -232,6 +180,7 @@ impl Faults {
             }
             Kind::Clock => {
                 let hour_ms = 3_600_000;
+                world.jumped.set(world.jumped.get().or(Some(sim.elapsed())));
                 sim::set_skew_ms(
                     node_host(node),
                     self.random.below(2 * hour_ms) as i64 - hour_ms as i64,
@@ -239,6 +188,21 @@ impl Faults {
                 true
             }
         }
+    }
+
+    /// The NameNode dies, and comes back with an earlier state of its disk.
+    fn set_back(&mut self, sim: &mut Sim<'_>, world: &World, until: Duration) -> bool {
+        if self.copies.is_empty() {
+            return false;
+        }
+        let copy = self.copies.swap_remove(self.random.below(self.copies.len() as u64) as usize);
+        if !self.crash(sim, world, NAMENODE_HOST, NAMENODE_NAME, until) {
+            return false;
+        }
+        let (generation, version) = (copy.generation.0, copy.version);
+        tracing::warn!(generation, version, "the store is set back");
+        world.disk.content().stored = Some(copy);
+        true
     }
 
     fn crash(
@@ -254,6 +218,7 @@ impl Faults {
             return false;
         }
         sim.crash(name);
+        self.hit.insert(name.to_owned());
         if let Some(process) = world.processes.borrow_mut().get_mut(&host) {
             *process = Process { boot: process.boot, ..Process::default() };
         }
@@ -274,9 +239,11 @@ impl Faults {
         }
         let (a, b) = (ends.0.as_str(), ends.1.as_str());
         tracing::warn!(kind = how.name(), a, b, ?until, "a link");
+        self.hit.extend([a.to_owned(), b.to_owned()]);
         match how {
             Kind::Delay => {
-                let latency = Duration::from_millis(20 + self.random.below(400));
+                let latency =
+                    Duration::from_millis(DELAY_MS_MIN + self.random.below(DELAY_MS_MORE));
                 sim.set_link_max_message_latency(a, b, latency);
             }
             Kind::Cut => sim.partition(a, b),
@@ -313,8 +280,8 @@ impl Faults {
     }
 
     /// Another host: the NameNode as often as a DataNode.
-    fn other_end(&mut self, sim: &Sim<'_>, nodes: &[usize], node: usize) -> String {
-        let mut others = hosts(sim, nodes);
+    fn other_end(&mut self, nodes: &[usize], node: usize) -> String {
+        let mut others = hosts(nodes);
         others.retain(|name| *name != node_name(node));
         match self.random.percent(40) {
             true => NAMENODE_NAME.to_owned(),
@@ -324,7 +291,7 @@ impl Faults {
 }
 
 /// The hosts between which faults come about.
-fn hosts(_sim: &Sim<'_>, nodes: &[usize]) -> Vec<String> {
+fn hosts(nodes: &[usize]) -> Vec<String> {
     let nodes = nodes.iter().map(|&index| node_name(index));
     nodes.chain([NAMENODE_NAME.to_owned()]).collect()
 }
@@ -332,25 +299,4 @@ fn hosts(_sim: &Sim<'_>, nodes: &[usize]) -> Vec<String> {
 fn ordered(ends: &(String, String)) -> (String, String) {
     let (a, b) = ends.clone();
     if a < b { (a, b) } else { (b, a) }
-}
-
-/// What moves at this moment.
-fn moments(world: &World, nodes: &[usize]) -> BTreeSet<Moment> {
-    let mut found = BTreeSet::from([Moment::Any]);
-    let processes = world.processes.borrow();
-    for audit in nodes.iter().filter_map(|&index| processes.get(&node_host(index))?.audit.as_ref())
-    {
-        audit.slots(|_, role, _| {
-            found.extend(match role.state() {
-                SlotState::Copying { .. } => Some(Moment::Copying),
-                SlotState::Frozen { .. } => Some(Moment::Frozen),
-                SlotState::InDoubt { .. } => Some(Moment::InDoubt),
-                SlotState::Learner { sealed: true, .. } => Some(Moment::Sealed),
-                SlotState::Learner { sealed: false, .. } | SlotState::Owner | SlotState::None => {
-                    None
-                }
-            });
-        });
-    }
-    found
 }

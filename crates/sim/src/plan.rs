@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use annulet_net::sim::Random;
 
-use crate::faults::{Fault, Kind, Moment};
+use crate::faults::{Fault, Kind, Moment, Victim};
 
 /// The stream of a seed's random numbers from which the plan is drawn.
 const PLAN_STREAM: u64 = 0x9a_4711;
@@ -13,6 +13,39 @@ const PLAN_STREAM: u64 = 0x9a_4711;
 const NODES_MAX: usize = 5;
 /// Faults of a run at the most; some have none.
 const FAULTS_MAX: u64 = 5;
+/// So many seeds in a hundred have one of the following as well.
+const RACE_PERCENT: u64 = 40;
+
+/// Two faults in the same move that chance alone would rarely bring together, and how long each lasts at the most, in
+/// milliseconds. Links are those to the NameNode.
+type Race = [(Moment, Kind, Victim, u64); 2];
+const RACES: [Race; 5] = [
+    // S6: the target dies with its copy and is back, empty, while the question for the commit is on its way.
+    [
+        (Moment::Frozen, Kind::Hold, Victim::Source, 1_000),
+        (Moment::InDoubt, Kind::Crash, Victim::Target, 60),
+    ],
+    // The same, and the question comes over a link of its own.
+    [
+        (Moment::Sealed, Kind::OneWayCut, Victim::Source, 300),
+        (Moment::InDoubt, Kind::Crash, Victim::Target, 60),
+    ],
+    // S12: the NameNode dies as well.
+    [
+        (Moment::InDoubt, Kind::NameNodeCrash, Victim::Any, 600),
+        (Moment::InDoubt, Kind::Crash, Victim::Target, 600),
+    ],
+    // S19: only one side hears of the decision.
+    [
+        (Moment::Sealed, Kind::Hold, Victim::Target, 4_000),
+        (Moment::InDoubt, Kind::Delay, Victim::Source, 1_000),
+    ],
+    // S11: the source and the NameNode die.
+    [
+        (Moment::Frozen, Kind::NameNodeCrash, Victim::Any, 600),
+        (Moment::InDoubt, Kind::Crash, Victim::Source, 600),
+    ],
+];
 
 /// A run, as far as it is decided beforehand. Times count from the moment at which the clients begin.
 #[derive(Debug, Clone)]
@@ -63,20 +96,41 @@ impl Plan {
             }
         }
         let work = at + Duration::from_millis(2500);
-        let faults = Self::faults(&mut random, kinds, work);
+        let faults = Self::faults(&mut random, kinds, (at, work));
         let filler_bytes = [0, 20_000, 100_000][random.below(3) as usize];
         Self { founders, latency_max, changes, faults, filler_bytes, work }
     }
 
-    fn faults(random: &mut Random, kinds: &[Kind], work: Duration) -> Vec<Fault> {
+    fn faults(
+        random: &mut Random,
+        kinds: &[Kind],
+        (last_change, work): (Duration, Duration),
+    ) -> Vec<Fault> {
         let moments =
             [Moment::Any, Moment::Copying, Moment::Frozen, Moment::Sealed, Moment::InDoubt];
+        let victims = [Victim::Any, Victim::Source, Victim::Target];
         let count = if kinds.is_empty() { 0 } else { random.below(FAULTS_MAX + 1) };
-        let mut draw = |_| Fault {
-            at: Duration::from_millis(random.below(work.as_millis() as u64)),
-            moment: moments[random.below(moments.len() as u64) as usize],
-            kind: kinds[random.below(kinds.len() as u64) as usize],
-        };
-        (0..count).map(&mut draw).collect()
+        let mut faults = Vec::new();
+        for _ in 0..count {
+            faults.push(Fault {
+                at: Duration::from_millis(random.below(work.as_millis() as u64)),
+                moment: moments[random.below(moments.len() as u64) as usize],
+                kind: kinds[random.below(kinds.len() as u64) as usize],
+                victim: victims[random.below(victims.len() as u64) as usize],
+                to_namenode: random.percent(30),
+                lasts: None,
+            });
+        }
+        if random.percent(RACE_PERCENT) {
+            let race = RACES[random.below(RACES.len() as u64) as usize];
+            // It waits for the next move, if there is one.
+            let at = Duration::from_millis(random.below(last_change.as_millis() as u64));
+            faults.extend(race.map(|(moment, kind, victim, millis)| {
+                let lasts = Some(Duration::from_millis(1 + random.below(millis)));
+                Fault { at, moment, kind, victim, to_namenode: true, lasts }
+            }));
+            faults.retain(|fault| kinds.contains(&fault.kind));
+        }
+        faults
     }
 }

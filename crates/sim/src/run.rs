@@ -1,16 +1,12 @@
 //! One seed, from the first registration to the last check.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use annulet_cluster::message::MemberState;
-use annulet_cluster::naming::StoredMember;
-use annulet_cluster::slot::SlotState;
 use annulet_net::sim;
-use annulet_ring::{NodeRef, Slot};
 use turmoil::{Builder, Sim};
 
 use crate::check::{self, Checks};
@@ -18,10 +14,8 @@ use crate::faults::{Faults, Kind};
 use crate::plan::{Change, Plan};
 use crate::wire::{Answer, Wire};
 use crate::workload::{self, APPEND_KEYS, COUNTERS, append_key, counter_key};
-use crate::world::{self, LEFT, NAMENODE, NAMENODE_HOST, Process, World, node_host, node_name};
+use crate::world::{self, LEFT, Process, TICK, World, node_host, node_name};
 
-/// The network and all hosts go on by so much at a time.
-const TICK: Duration = Duration::from_millis(1);
 /// Segments that one connection holds.
 const TCP_SEGMENTS_MAX: usize = 64;
 /// Nothing takes longer than this.
@@ -32,6 +26,8 @@ const FORMATION_MAX: Duration = Duration::from_secs(20);
 const SETTLE_MAX: Duration = Duration::from_secs(90);
 /// Clients finish what they are at by then: no call takes longer than 10 s.
 const CLIENTS_END_MAX: Duration = Duration::from_secs(15);
+/// What was under way is forgotten by then; the memory that was promised to a copy is given back after 1.5 s.
+const REST_MAX: Duration = Duration::from_secs(5);
 /// A process that has ended by itself is started again after this.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
 /// Number of the first client's host.
@@ -139,26 +135,43 @@ impl Run<'_> {
         if !self.until(FORMATION_MAX, "I25: the cluster has formed", Self::is_formed) {
             return;
         }
-        self.client(|world, host| workload::by_library(world, host));
-        self.client(|world, host| workload::by_library(world, host));
-        self.client(|world, host| workload::by_pipeline(world, host));
+        self.client(workload::by_library);
+        self.client(workload::by_library);
+        self.client(workload::by_pipeline);
         if self.plan.filler_bytes > 0 {
             let bytes = self.plan.filler_bytes;
             self.client(move |world, host| workload::fill(world, host, bytes));
         }
         for _ in 0..3 {
-            self.client(|world, host| workload::by_wire(world, host));
+            self.client(workload::by_wire);
         }
+        self.client(workload::expire);
+        self.client(workload::stay);
         self.work();
-        self.until(SETTLE_MAX, "I25: the cluster is settled", Self::is_settled);
+        self.until(SETTLE_MAX, "I25: the cluster is settled", |run| check::is_settled(&run.world));
         self.world.stop.set(true);
         self.until(CLIENTS_END_MAX, "I25: clients have an end of every call", |run| {
             run.clients_done()
         });
         let values = self.read();
-        check::check_appends(&mut self.checks, &self.world, &values);
-        check::check_counters(&mut self.checks, &self.world, &values);
-        check::check_registers(&mut self.checks, &self.world);
+        self.sweep();
+        let (checks, world) = (&mut self.checks, &*self.world);
+        check::check_appends(checks, world, &values);
+        check::check_counters(checks, world, &values);
+        check::check_registers(checks, world);
+        check::check_what_stays(checks, world);
+        check::check_times_to_live(checks, world, self.faults.delay_max());
+        check::check_resets(checks, world, &self.faults.hit);
+    }
+
+    /// I9: nothing is left over of what was under way.
+    fn sweep(&mut self) {
+        if !self.until(REST_MAX, "I9: nothing is left over", |run| {
+            check::leftovers(&run.world).is_empty()
+        }) {
+            let left = check::leftovers(&self.world).join(", ");
+            self.checks.violated(format!("I9: there are {left}"));
+        }
     }
 
     fn start_node(&mut self, index: usize) {
@@ -261,7 +274,7 @@ impl Run<'_> {
         match change {
             Change::Join(index) => self.start_node(index),
             Change::Drain(index) => {
-                self.client(move |world, host| drain(world, host, index));
+                self.client(move |world, host| workload::drain(world, host, index));
             }
         }
     }
@@ -271,43 +284,6 @@ impl Run<'_> {
         self.nodes
             .iter()
             .all(|&index| processes.get(&node_host(index)).is_some_and(|process| process.ready))
-    }
-
-    /// Every slot is where the ring wants it, its owner knows, and nobody else has anything of it.
-    fn is_settled(&mut self) -> bool {
-        let processes = self.world.processes.borrow();
-        if !processes.get(&NAMENODE_HOST).is_some_and(|process| process.ready) {
-            return false;
-        }
-        let content = self.world.disk.content();
-        let Some(stored) = &content.stored else { return false };
-        let running = processes.values().filter_map(|process| process.audit.as_ref()?.me());
-        let running: BTreeSet<NodeRef> = running.collect();
-        let members: BTreeSet<NodeRef> =
-            stored.members.values().map(|member| member.info.node.clone()).collect();
-        let resting = |member: &StoredMember| {
-            matches!(member.info.state, MemberState::Active | MemberState::Drained)
-        };
-        if members != running || !stored.members.values().all(resting) {
-            return false;
-        }
-        let in_place = Slot::all().all(|slot| {
-            let owner = stored.slots[slot].owner.as_ref();
-            owner.is_some() && stored.ring.owner(slot) == owner.map(|owner| &owner.id)
-        });
-        in_place
-            && processes.values().filter_map(|process| process.audit.as_ref()).all(|audit| {
-                let Some(me) = audit.me() else { return true };
-                let mut fits = true;
-                audit.slots(|slot, role, entries| {
-                    let record = &stored.slots[slot];
-                    fits &= match record.owner.as_ref() == Some(&me) {
-                        true => *role.state() == SlotState::Owner && role.epoch() == record.epoch,
-                        false => *role.state() == SlotState::None && entries == 0,
-                    };
-                });
-                fits
-            })
     }
 
     /// The final value of every key.
@@ -363,21 +339,4 @@ impl Run<'_> {
             elapsed: self.sim.elapsed(),
         }
     }
-}
-
-/// Tells the NameNode to drain a node, until it has heard it.
-async fn drain(world: Rc<World>, host: u32, index: usize) -> turmoil::Result {
-    world.boot_client(host);
-    let id = format!("{}:7001", node_name(index));
-    while !world.stop.get() {
-        if let Ok(mut wire) = Wire::connect(NAMENODE).await {
-            let answer = wire.call(&["DRAIN", &id]).await;
-            tracing::info!(%id, ?answer, "drain");
-            if matches!(answer, Ok(Answer::Simple(_))) {
-                break;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    Ok(())
 }

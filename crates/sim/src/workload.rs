@@ -1,8 +1,12 @@
 //! Clients whose every write stays visible, so that none can be lost unseen.
 
 mod append;
+mod caller;
 mod count;
+mod drain;
+mod expire;
 mod fill;
+mod stay;
 
 use std::rc::Rc;
 
@@ -13,8 +17,12 @@ use crate::history::{Outcome, Reply};
 use crate::world::World;
 
 pub(crate) use append::{by_library, by_pipeline};
-pub(crate) use count::{COUNTERS, by_wire, counter_key};
+use caller::Caller;
+pub(crate) use count::{COUNTERS, REGISTER_PREFIX, by_wire, counter_key};
+pub(crate) use drain::drain;
+pub(crate) use expire::{EXPIRING_PREFIX, expire, millis_of};
 pub(crate) use fill::fill;
+pub(crate) use stay::{STAY_PREFIX, stay};
 
 /// Keys that are appended to; over all slots of a simulation with few of them.
 pub(crate) const APPEND_KEYS: u64 = 48;

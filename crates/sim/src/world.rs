@@ -4,15 +4,22 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::rc::Rc;
+use std::time::Duration;
 
 use annulet_datanode::audit::Audit;
 use annulet_datanode::{Config, DataNode, Workers};
 use annulet_namenode::NameNode;
-use annulet_net::sim;
+use annulet_net::sim::{self, Random};
 
 use crate::disk::Disk;
 use crate::history::History;
 
+/// The network and all hosts go on by so much at a time.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// Wall clocks are wrong by no more than this,
+const SKEW_MS_MAX: u64 = 3_600_000;
+/// and the stream of a seed's random numbers says by how much.
+const SKEW_STREAM: u64 = 0x5e_c0de;
 /// Host and port of the NameNode.
 pub(crate) const NAMENODE: &str = "n:7000";
 /// Number of its host.
@@ -35,6 +42,22 @@ pub(crate) struct World {
     pub(crate) founders: usize,
     /// Clients finish what they are at and end.
     pub(crate) stop: Cell<bool>,
+    /// Keys that nobody changes any more, and since when.
+    pub(crate) stays: RefCell<BTreeMap<String, Duration>>,
+    pub(crate) listings: RefCell<Vec<Listing>>,
+    /// When a wall clock jumped first.
+    pub(crate) jumped: Cell<Option<Duration>>,
+    /// What clients have seen that must not be, until the checkers take it.
+    pub(crate) seen_wrong: RefCell<Vec<String>>,
+}
+
+/// What a cluster port has shown.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) host: u32,
+    pub(crate) invoked: Duration,
+    pub(crate) ended: Duration,
+    pub(crate) keys: Vec<String>,
 }
 
 /// What runs on a host.
@@ -59,6 +82,10 @@ impl World {
             processes: RefCell::default(),
             founders,
             stop: Cell::new(false),
+            stays: RefCell::default(),
+            listings: RefCell::default(),
+            jumped: Cell::new(None),
+            seen_wrong: RefCell::default(),
         })
     }
 
@@ -67,8 +94,19 @@ impl World {
         let mut processes = self.processes.borrow_mut();
         let process = processes.entry(host).or_default();
         *process = Process { boot: process.boot + 1, runs: true, ..Process::default() };
-        sim::boot(self.seed, host, process.boot, 0);
+        sim::boot(self.seed, host, process.boot, self.skew_ms(host));
         tracing::info!(host, boot = process.boot, "a process starts");
+    }
+
+    /// By how much the wall clock of a host is wrong.
+    fn skew_ms(&self, host: u32) -> i64 {
+        Random::new(self.seed ^ SKEW_STREAM, u64::from(host)).below(2 * SKEW_MS_MAX) as i64
+            - SKEW_MS_MAX as i64
+    }
+
+    /// A client has seen what must not be; it begins with the invariant's name and a colon.
+    pub(crate) fn sees_wrong(&self, what: String) {
+        self.seen_wrong.borrow_mut().push(what);
     }
 
     fn change(&self, host: u32, change: impl FnOnce(&mut Process)) {

@@ -120,7 +120,14 @@ impl Source<'_> {
                 self.admission =
                     Some(Box::pin(Arc::clone(&node.in_doubt).acquire_many_owned(slots)));
             }
-            Effect::Freeze => return Some(stream.freeze()),
+            Effect::Freeze => {
+                let frozen = stream.freeze();
+                #[cfg(annulet_sim)]
+                if let Event::Finished { digest } = frozen {
+                    crate::audit::sent(self.attempt, digest);
+                }
+                return Some(frozen);
+            }
             Effect::Ask => return Some(Event::Asked { all: stream.outgoing.ask() }),
             Effect::Commit => {
                 let (target, slots) = (stream.target.clone(), stream.outgoing.groups());

@@ -216,7 +216,10 @@ impl Learner<'_> {
         self.node.count_arriving(batch.sealed.len(), false);
         batch.release(self.node);
         let (attempt, digest) = (batch.attempt, batch.digest.0);
-        Ok(Some(Promise { attempt, target: self.node.me(), digest }))
+        let promise = Promise { attempt, target: self.node.me(), digest };
+        #[cfg(annulet_sim)]
+        crate::audit::ready(&promise, &batch.sealed);
+        Ok(Some(promise))
     }
 
     /// The source is gone or starts something else: half copies are worthless, complete ones wait for the NameNode.

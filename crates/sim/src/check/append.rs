@@ -1,10 +1,10 @@
-//! I5, I10, I17, I22: every acknowledged word is in the value, once and in its place; no other word is.
+//! I5, I10, I17, I18, I22: every acknowledged word is in the value, once and in its place; no other word is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use annulet_ring::Slot;
 
-use super::{Checks, Written};
+use super::{Checks, Written, list};
 use crate::history::{Op, Outcome, Reply};
 use crate::world::World;
 
@@ -22,6 +22,7 @@ pub(crate) fn check(checks: &mut Checks, world: &World, values: &BTreeMap<String
         };
         let mut key = Key::new(key, value, world);
         key.look_for_strangers(checks, &ops);
+        key.look_at_order(checks, &ops);
         for op in ops {
             key.check(checks, op);
         }
@@ -67,22 +68,45 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// I18: what one client had acknowledged stands in the order in which it was sent.
+    fn look_at_order(&self, checks: &mut Checks, ops: &[&Op]) {
+        let mut latest: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+        for op in ops {
+            let word = op.value.as_str();
+            let (Some((_, Outcome::Done(_))), Some(&end)) = (&op.ended, self.ends.get(word)) else {
+                continue;
+            };
+            let client = word.split('.').next().unwrap_or_default();
+            if let Some((before, end_before)) = latest.insert(client, (word, end))
+                && end_before > end
+            {
+                checks.violated(format!(
+                    "I18: {} holds {word:?} in front of {before:?}, which was sent before it",
+                    self.name
+                ));
+            }
+        }
+    }
+
     fn check(&mut self, checks: &mut Checks, op: &Op) {
         let word = op.value.as_str();
         let ran: Vec<Written> = checks.written.get(word).cloned().unwrap_or_default();
         if ran.len() > 1 {
             checks.violated(format!(
-                "I22: {word:?} of {} ran {} times: {ran:?}",
+                "I22: {word:?} of {} ran {} times: {}",
                 self.name,
-                ran.len()
+                ran.len(),
+                list(&ran)
             ));
         }
         let in_this_life = ran.iter().any(|ran| self.life_of(ran) == Some(self.life));
         let found = self.ends.get(word).copied();
         match (&op.ended, found) {
             (_, Some(_)) if !in_this_life => checks.violated(format!(
-                "I10: {} holds {word:?}, which did not run in this life of slot {}: {ran:?}",
-                self.name, self.slot
+                "I10: {} holds {word:?}, which did not run in this life of slot {}; it ran {}",
+                self.name,
+                self.slot,
+                list(&ran)
             )),
             (Some((_, Outcome::Done(_))), _) if ran.is_empty() => {
                 checks.violated(format!(
@@ -92,12 +116,18 @@ impl<'a> Key<'a> {
             }
             // Acknowledged or not: what ran in this life and is not in the value was lost after it ran.
             (_, None) if in_this_life => checks.violated(format!(
-                "I5: {word:?} of {} ({:?}) is lost; it ran: {ran:?}",
-                self.name, op.ended
+                "I5: {word:?} of {} ({:?}) is lost; it ran {}",
+                self.name,
+                op.ended,
+                list(&ran)
             )),
-            (Some((_, Outcome::Refused(reason))), _) if !ran.is_empty() => checks.violated(
-                format!("I17: {word:?} of {} was refused ({reason}) and ran: {ran:?}", self.name),
-            ),
+            (Some((_, Outcome::Refused(reason))), _) if !ran.is_empty() => {
+                checks.violated(format!(
+                    "I17: {word:?} of {} was refused ({reason}) and ran {}",
+                    self.name,
+                    list(&ran)
+                ));
+            }
             (Some((_, Outcome::Done(Reply::Integer(length)))), Some(end))
                 if *length != end as i64 =>
             {

@@ -1,4 +1,4 @@
-//! I1, I2, I3: one server for each epoch of a slot, one writer at a time, and epochs that never fall.
+//! I1, I2, I3: one server for each epoch of a slot, one writer at a time, and epochs that never fall. I23 asks who showed what.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,22 +9,66 @@ use annulet_ring::{Epoch, Incarnation, NodeRef, Slot};
 use super::Violations;
 use crate::world::World;
 
+/// Beginnings and ends.
+type Times = Vec<(Duration, Option<Duration>)>;
+
 /// One process under one incarnation. A process that was declared dead starts over under another.
 type Server = ((u32, u32), Incarnation);
 
 #[derive(Debug, Default)]
-pub(super) struct Ownership {
+pub(crate) struct Ownership {
     /// Who ran commands on a slot under an epoch.
     served: BTreeMap<(Slot, Epoch), Server>,
     /// How far each process was when it was looked at last.
     seen: BTreeMap<(u32, u32), u64>,
     /// The highest epoch of each slot in each process.
     epochs: BTreeMap<((u32, u32), Slot), Epoch>,
+    /// When each host showed a slot; the last time has no end yet.
+    shown: BTreeMap<(u32, Slot), Times>,
 }
 
 impl Ownership {
+    /// Whether a host may have shown what is in a slot at some moment between two, as far as looks at every step tell.
+    pub(crate) fn may_have_shown(
+        &self,
+        host: u32,
+        slot: Slot,
+        (from, to): (Duration, Duration),
+    ) -> bool {
+        let times = self.shown.get(&(host, slot));
+        times
+            .into_iter()
+            .flatten()
+            .any(|(begin, end)| *begin <= to && end.is_none_or(|end| end >= from))
+    }
+
+    fn note_shown(&mut self, host: u32, slot: Slot, is_shown: bool, now: Duration) {
+        if !is_shown && !self.shown.contains_key(&(host, slot)) {
+            return;
+        }
+        let times = self.shown.entry((host, slot)).or_default();
+        match times.last_mut() {
+            Some((_, end @ None)) if !is_shown => *end = Some(now),
+            Some((_, None)) => {}
+            _ if is_shown => times.push((now, None)),
+            _ => {}
+        }
+    }
+
     /// I1.
-    pub(super) fn ran(&mut self, ran: &Ran, violations: &mut Violations) {
+    pub(super) fn ran(&mut self, world: &World, ran: &Ran, violations: &mut Violations) {
+        let content = world.disk.content();
+        let decided = content.decided.get(&ran.slot).and_then(|all| all.get(&ran.epoch));
+        if decided.is_none_or(|decided| decided.owner.as_ref() != Some(&ran.node)) {
+            violations.add(format!(
+                "I1: at {:?} slot {} is served by {} at epoch {}, at which it belongs to {:?}",
+                ran.at,
+                ran.slot,
+                ran.node,
+                ran.epoch,
+                decided.map(|decided| &decided.owner)
+            ));
+        }
         let server = (ran.process, ran.node.inc);
         let first = *self.served.entry((ran.slot, ran.epoch)).or_insert(server);
         if first != server {
@@ -56,6 +100,7 @@ impl Ownership {
             // It does not know yet; in a cache it serves on until it hears of it.
             let is_dead = departed.is_some_and(|all| all.iter().any(|other| other.node == *me));
             audit.slots(|slot, role, _| {
+                self.note_shown(process.0, slot, role.serves(), now);
                 let highest = self.epochs.entry((*process, slot)).or_default();
                 if role.epoch() < *highest {
                     violations.add(format!("I3: at {now:?} {me} goes back to epoch {} of slot {slot} from {highest}", role.epoch()));

@@ -7,6 +7,7 @@ use annulet_ring::Slot;
 
 use super::Checks;
 use crate::history::{Op, Outcome, Reply};
+use crate::workload::REGISTER_PREFIX;
 use crate::world::World;
 
 /// One value's write and reads: linear histories have no two that overlap in the wrong way.
@@ -34,12 +35,12 @@ impl Zone {
 pub(crate) fn check(checks: &mut Checks, world: &World) {
     let history = world.history.borrow();
     let mut by_key: BTreeMap<&str, Vec<&Op>> = BTreeMap::new();
-    for op in history.ops.iter().filter(|op| matches!(op.command, "SET" | "GET")) {
+    for op in history.ops.iter().filter(|op| op.key.starts_with(REGISTER_PREFIX)) {
         by_key.entry(&op.key).or_default().push(op);
     }
     for (key, ops) in by_key {
         let slot = Slot::of_key(key.as_bytes());
-        if world.disk.content().resets.iter().all(|reset| reset.slot != slot) {
+        if !world.disk.content().is_reset(slot) {
             check_key(checks, key, &ops);
         }
     }

@@ -1,13 +1,15 @@
-//! APPEND of unique words: the final value is the history of the key.
+//! APPEND of unique words: the final value is the history of the key. Pipelines hold other requests, too, whose replies show
+//! whose they are.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use annulet_net::sim::Random;
 
+use super::stay::{STAY_KEYS, stay_key};
 use super::{APPEND_KEYS, append_key, library, outcome, think};
 use crate::history::Outcome;
-use crate::wire::Wire;
+use crate::wire::{Answer, Wire};
 use crate::world::{NAMENODE, World, node_name};
 
 /// Requests of one pipeline at the most.
@@ -57,6 +59,14 @@ pub(crate) async fn by_pipeline(world: Rc<World>, host: u32) -> turmoil::Result 
     Ok(())
 }
 
+/// What a pipeline waits for.
+enum Due {
+    /// The end of an operation of the history.
+    Op(usize),
+    /// These words, from ECHO.
+    Words(String),
+}
+
 /// One pipeline. False: the connection is of no use any more.
 async fn pipeline(
     world: &Rc<World>,
@@ -65,24 +75,46 @@ async fn pipeline(
     host: u32,
     count: &mut u64,
 ) -> bool {
-    let mut ops = Vec::new();
+    let mut due = Vec::new();
     let mut requests = Vec::new();
     for _ in 0..1 + random.below(PIPELINE_REQUESTS_MAX) {
         *count += 1;
-        let (key, word) = (append_key(random.below(APPEND_KEYS)), format!("{host}.{count};"));
-        ops.push(world.history.borrow_mut().invoke("APPEND", &key, &word));
-        requests.push(vec!["APPEND".to_owned(), key, word]);
+        let word = format!("{host}.{count};");
+        let (key, stays) =
+            (append_key(random.below(APPEND_KEYS)), stay_key(random.below(STAY_KEYS)));
+        let request = match random.below(10) {
+            // Answered at once, and yet not before what was asked before.
+            0 => vec!["ECHO".to_owned(), word.clone()],
+            1..3 => vec!["GET".to_owned(), stays],
+            _ => vec!["APPEND".to_owned(), key, word.clone()],
+        };
+        due.push(match request.as_slice() {
+            [command, key, word] if command == "APPEND" => {
+                Due::Op(world.history.borrow_mut().invoke("APPEND", key, word))
+            }
+            [command, key] if command == "GET" => {
+                Due::Op(world.history.borrow_mut().invoke("GET", key, ""))
+            }
+            _ => Due::Words(word),
+        });
+        requests.push(request);
     }
     let mut failure = wire.send(&requests).await.err();
-    for op in ops {
-        let outcome = match &failure {
-            Some(reason) => Outcome::Unknown(reason.clone()),
-            None => match wire.receive().await {
-                Ok(answer) => answer.outcome(),
-                Err(reason) => Outcome::Unknown(failure.insert(reason).clone()),
-            },
+    for due in due {
+        let answer = match &failure {
+            Some(reason) => Err(reason.clone()),
+            None => wire.receive().await.inspect_err(|reason| failure = Some(reason.clone())),
         };
-        world.history.borrow_mut().end(op, outcome);
+        match (due, answer) {
+            (Due::Op(op), answer) => {
+                let outcome = answer.map_or_else(Outcome::Unknown, Answer::outcome);
+                world.history.borrow_mut().end(op, outcome);
+            }
+            (Due::Words(word), Ok(answer)) if answer != Answer::Bulk(word.clone().into_bytes()) => {
+                world.sees_wrong(format!("I18: ECHO {word} is answered {answer:?}"));
+            }
+            (Due::Words(_), _) => {}
+        }
     }
     failure.is_none()
 }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use annulet_net::sim::Random;
 
-use super::think;
+use super::{Caller, think};
 use crate::history::Outcome;
-use crate::wire::{Answer, Wire};
-use crate::world::{World, node_name};
+use crate::world::World;
 
 /// Keys that are counted up.
 pub(crate) const COUNTERS: u64 = 24;
 /// Keys that are set and read. So few clients share one that a lost write shows.
 const REGISTERS: u64 = 24;
+/// How their names begin.
+pub(crate) const REGISTER_PREFIX: &str = "register:";
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A key of this workload that is counted up.
@@ -26,10 +27,11 @@ pub(crate) async fn by_wire(world: Rc<World>, host: u32) -> turmoil::Result {
     world.boot_client(host);
     let mut client = Client { random: Random::new(world.seed, u64::from(host)), host, count: 0 };
     while !world.stop.get() {
-        let (one, other) = (client.connect(&world).await, client.connect(&world).await);
+        let one = Caller::connect(&world, &mut client.random).await;
+        let other = Caller::connect(&world, &mut client.random).await;
         if let (Ok(mut one), Ok(mut other)) = (one, other) {
             for _ in 0..10 + client.random.below(60) {
-                if world.stop.get() || !client.round(&world, &mut one, &mut other).await {
+                if world.stop.get() || client.round(&mut one, &mut other).await.is_none() {
                     break;
                 }
                 think(&mut client.random, 8).await;
@@ -47,46 +49,19 @@ struct Client {
 }
 
 impl Client {
-    async fn connect(&mut self, world: &World) -> Result<Wire, String> {
-        let node = node_name(self.random.below(world.founders as u64) as usize);
-        Wire::connect(&format!("{node}:7001")).await
-    }
-
-    /// Counts, or sets and reads at once through another node, which must not know less than the first.
-    async fn round(&mut self, world: &World, one: &mut Wire, other: &mut Wire) -> bool {
-        let register = format!("register:{}", self.random.below(REGISTERS));
+    /// Counts, or sets and reads at once through another node, which must not know less than the first. `None`: a
+    /// connection is of no use any more.
+    async fn round(&mut self, one: &mut Caller<'_>, other: &mut Caller<'_>) -> Option<Outcome> {
+        let register = format!("{REGISTER_PREFIX}{}", self.random.below(REGISTERS));
         let counter = counter_key(self.random.below(COUNTERS));
         match self.random.below(4) {
-            0 => self.ask(world, one, "INCR", &counter).await,
-            1 => self.ask(world, other, "GET", &register).await,
+            0 => one.ask("INCR", &counter, &[]).await,
+            1 => other.ask("GET", &register, &[]).await,
             _ => {
-                self.ask(world, one, "SET", &register).await
-                    && self.ask(world, other, "GET", &register).await
+                self.count += 1;
+                one.ask("SET", &register, &[&format!("{}.{};", self.host, self.count)]).await?;
+                other.ask("GET", &register, &[]).await
             }
         }
-    }
-
-    /// One request. False: the connection is of no use any more.
-    async fn ask(
-        &mut self,
-        world: &World,
-        wire: &mut Wire,
-        command: &'static str,
-        key: &str,
-    ) -> bool {
-        self.count += 1;
-        let word = match command {
-            "SET" => format!("{}.{};", self.host, self.count),
-            _ => String::new(),
-        };
-        let op = world.history.borrow_mut().invoke(command, key, &word);
-        let answer = match word.as_str() {
-            "" => wire.call(&[command, key]).await,
-            word => wire.call(&[command, key, word]).await,
-        };
-        let works = answer.is_ok();
-        let outcome = answer.map_or_else(Outcome::Unknown, Answer::outcome);
-        world.history.borrow_mut().end(op, outcome);
-        works
     }
 }

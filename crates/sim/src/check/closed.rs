@@ -1,0 +1,53 @@
+//! I15: a frozen slot thaws, flips or goes into doubt in time, and few slots are closed on one node.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use annulet_cluster::handoff::FREEZE_MS_MAX;
+use annulet_cluster::slot::SlotState;
+use annulet_datanode::audit::Audit;
+use annulet_ring::Slot;
+
+use super::Violations;
+use crate::world::World;
+
+/// A look sees a slot a step after it froze, and a step after it thawed.
+const SLACK: Duration = Duration::from_millis(3);
+
+/// Since when slots are frozen.
+#[derive(Debug, Default)]
+pub(super) struct Closed(BTreeMap<(u32, Slot), Duration>);
+
+impl Closed {
+    pub(super) fn look(&mut self, world: &World, now: Duration, violations: &mut Violations) {
+        let budget = Duration::from_millis(FREEZE_MS_MAX) + SLACK;
+        for (&host, process) in world.processes.borrow().iter() {
+            let Some(audit) = &process.audit else { continue };
+            // Nothing closes that was not admitted.
+            if audit.slots_in_doubt() == 0 {
+                self.0.retain(|(other, _), _| *other != host);
+                continue;
+            }
+            let mut closed = 0;
+            audit.slots(|slot, role, _| match role.state() {
+                SlotState::Frozen { .. } => {
+                    closed += 1;
+                    let since = *self.0.entry((host, slot)).or_insert(now);
+                    if now - since > budget {
+                        self.0.insert((host, slot), now);
+                        violations.add(format!(
+                            "I15: at {now:?} slot {slot} is frozen on host {host} since {since:?}"
+                        ));
+                    }
+                }
+                state => {
+                    closed += usize::from(matches!(state, SlotState::InDoubt { .. }));
+                    self.0.remove(&(host, slot));
+                }
+            });
+            if closed > Audit::IN_DOUBT_SLOTS_MAX {
+                violations.add(format!("I15: at {now:?} {closed} slots are closed on host {host}"));
+            }
+        }
+    }
+}
