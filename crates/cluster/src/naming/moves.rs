@@ -147,10 +147,10 @@ impl Naming {
             return;
         };
         let (pair, target) = (batch.pair(), batch.target.clone());
-        let pause_ms = self.plan.pause(now_ms, pair);
+        let reason = reason.escape_debug().to_string();
+        let pause_ms = self.plan.pause(now_ms, pair, reason.clone());
         self.note(format!(
-            "move {attempt} of {sender} to {target} was given up: {}; next try in {pause_ms} ms",
-            reason.escape_debug()
+            "move {attempt} of {sender} to {target} was given up: {reason}; next try in {pause_ms} ms"
         ));
         self.abort_slots_where(|number, _| number == attempt);
         self.plan_moves();

@@ -64,10 +64,12 @@ impl Batch {
 }
 
 /// No move between two nodes before a certain time.
-#[derive(Debug, Clone, Copy, Hash)]
+#[derive(Debug, Clone, Hash)]
 pub(super) struct Pause {
     length_ms: u64,
     pub(super) until_ms: u64,
+    /// Why the move was given up, fit to be printed.
+    pub(super) reason: String,
 }
 
 impl Plan {
@@ -94,14 +96,14 @@ impl Plan {
 
     /// A move between the two was given up: the next one waits, twice as long each time. What is given up meanwhile
     /// has failed with it.
-    pub(super) fn pause(&mut self, now_ms: u64, pair: (NodeId, NodeId)) -> u64 {
+    pub(super) fn pause(&mut self, now_ms: u64, pair: (NodeId, NodeId), reason: String) -> u64 {
         if let Some(pause) = self.pauses.get(&pair).filter(|pause| now_ms < pause.until_ms) {
             return pause.length_ms;
         }
         let length_ms =
             self.pauses.get(&pair).map_or(MOVE_PAUSE_FIRST_MS, |pause| pause.length_ms * 2);
         let length_ms = length_ms.min(MOVE_PAUSE_MAX_MS);
-        self.pauses.insert(pair, Pause { length_ms, until_ms: now_ms + length_ms });
+        self.pauses.insert(pair, Pause { length_ms, until_ms: now_ms + length_ms, reason });
         length_ms
     }
 }

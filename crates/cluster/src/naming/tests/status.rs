@@ -46,6 +46,23 @@ fn moves_keep_it_from_being_settled() {
 }
 
 #[test]
+fn why_moves_pause_is_told_until_one_succeeds() {
+    let mut world = World::of(&["a"]);
+    world.process("a").obedient = false;
+    world.start("b");
+    for (attempt, ..) in world.process("a").moves() {
+        let reason = "no\nroom".to_owned();
+        world.send("a", ToNameNode::Abort { attempt, reason, cause: Cause::TargetFull });
+    }
+    let told = "the last move from a to b was given up: no\\nroom".to_owned();
+    assert_eq!(world.status().reasons, ["b is joining", "8192 slots still to move", &told]);
+    world.process("a").obedient = true;
+    world.run(4000);
+    world.settle();
+    assert_eq!(world.status().reasons, Vec::<String>::new());
+}
+
+#[test]
 fn a_drain_keeps_it_from_being_settled() {
     let mut world = World::of(&["a", "b"]);
     world.process("b").obedient = false;
