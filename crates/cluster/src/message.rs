@@ -162,6 +162,12 @@ pub struct Load {
     pub slots_leaving: u32,
     /// Slots it is receiving right now.
     pub slots_arriving: u32,
+    /// Keys it has sent away in the last second.
+    #[serde(default)]
+    pub moved_keys_per_second: u64,
+    /// Bytes they took on their way.
+    #[serde(default)]
+    pub moved_bytes_per_second: u64,
 }
 
 /// Slots and the epoch the sender holds them at.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use annulet_ring::{Generation, NodeRef, SLOT_COUNT};
+use annulet_ring::{Generation, NodeId, NodeRef, SLOT_COUNT};
 use serde::{Deserialize, Serialize};
 
 use super::failure::Purpose;
 use super::plan::Formation;
 use super::{Answer, Departed, Effect, Naming, ProbeId, RequestId, STATUS_ROUNDS_MAX};
-use crate::message::{Addresses, ClusterId, MemberState};
+use crate::message::{Addresses, ClusterId, Load, MemberState};
 
 /// Whether the cluster is settled, and why not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,6 +42,15 @@ pub struct Moves {
     pub done: usize,
     /// All of these.
     pub total: usize,
+    /// Keys that all sources together have sent in the last second.
+    #[serde(default)]
+    pub keys_per_second: u64,
+    /// Bytes of the same.
+    #[serde(default)]
+    pub bytes_per_second: u64,
+    /// How long the rest takes at this rate, if there is one and something to move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
 }
 
 /// One member as `NODES` shows it.
@@ -227,12 +236,31 @@ impl Naming {
 
     /// How far the resize has come.
     pub fn moves(&self) -> Moves {
+        let sum = |rate: fn(&Load) -> u64| self.members.values().map(|it| rate(&it.load)).sum();
+        let bytes_per_second = sum(|load| load.moved_bytes_per_second);
+        let left = self.bytes_to_move();
         Moves {
             planned: self.plan.planned(),
             under_way: self.plan.moving(),
             done: self.plan.done,
             total: self.plan.total,
+            keys_per_second: sum(|load| load.moved_keys_per_second),
+            bytes_per_second,
+            seconds_left: (left > 0 && bytes_per_second > 0)
+                .then(|| left.div_ceil(bytes_per_second)),
         }
+    }
+
+    /// About what has to be copied yet: the average slot of each source stands for all of them.
+    fn bytes_to_move(&self) -> u64 {
+        let waiting = self.plan.waiting.iter().map(|((source, _), slots)| (source, slots.len()));
+        let batches = self.plan.under_way.values();
+        let under_way = batches.map(|batch| (&batch.source.id, batch.slots.len()));
+        let bytes = |(source, slots): (&NodeId, usize)| {
+            let used_bytes = self.members.get(source).map_or(0, |it| it.load.used_bytes);
+            used_bytes / self.slots.owned(source).max(1) as u64 * slots as u64
+        };
+        waiting.chain(under_way).map(bytes).sum()
     }
 
     /// Every member, by id.

@@ -47,13 +47,21 @@ pub(super) fn render(status: &Status, nodes: &[NodeRow], style: Style) -> String
 /// How far the resize has come.
 fn resize(moves: &Moves, style: Style) -> String {
     let (done, total) = (moves.done as u64, moves.total as u64);
-    format!(
+    let mut text = format!(
         "moving  {}  {}  {done} of {}, {} under way",
         style.gauge(done, total, GAUGE_CELLS),
         percent(done, total),
         count(total, "slot"),
         moves.under_way
-    )
+    );
+    if moves.bytes_per_second > 0 {
+        let keys = count(moves.keys_per_second, "key");
+        text += &format!(", {keys} and {} a second", size(moves.bytes_per_second));
+    }
+    if let Some(seconds) = moves.seconds_left {
+        text += &format!(", about {seconds} s left");
+    }
+    text
 }
 
 /// One row per node. Weights are shown when they differ, since they are what makes the shares differ.
@@ -150,7 +158,10 @@ mod tests {
 
     #[test]
     fn a_resize_shows_how_far_it_is_who_is_silent_and_why_shares_differ() {
-        let moves = serde_json::json!({"planned": 3, "under_way": 1, "done": 2, "total": 6});
+        let moves = serde_json::json!({
+            "planned": 3, "under_way": 1, "done": 2, "total": 6,
+            "keys_per_second": 900_000, "bytes_per_second": 78_000_000, "seconds_left": 4,
+        });
         let nodes = nodes(&[
             ("a:7001", "active", 12288, 200, true),
             ("b:7001", "joining", 4096, 100, true),
@@ -163,7 +174,8 @@ mod tests {
              not settled\n\
              \x20 - b:7001 is joining\n\
              \x20 - 4 slots still to move\n\n\
-             moving  [##########....................]  33.3 %  2 of 6 slots, 1 under way\n\n\
+             moving  [##########....................]  33.3 %  2 of 6 slots, 1 under way, \
+             900000 keys and 74.4 MiB a second, about 4 s left\n\n\
              NODE    STATE            WEIGHT  SLOTS   SHARE              KEYS   MEMORY  CLIENTS\n\
              a:7001  active              200  12288  75.0 %  ##########  1536  1.2 MiB        2\n\
              b:7001  joining             100   4096  25.0 %  ####         512  400 KiB        2\n\

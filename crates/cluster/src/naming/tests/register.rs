@@ -235,7 +235,7 @@ fn no_epoch_is_issued_at_or_below_one_that_a_node_has_seen() {
             .iter()
             .all(|record| record.epoch == Epoch(1) || record.epoch > Epoch(40))
     );
-    assert_eq!(world.stored.epoch_floor, Epoch(40), "and it is remembered");
+    assert!(world.stored.epoch_floor >= Epoch(40), "and it is remembered");
 }
 
 #[test]

@@ -42,7 +42,18 @@ fn moves_keep_it_from_being_settled() {
     world.start("b");
     let status = world.status();
     assert_eq!(status.reasons, ["b is joining", "8192 slots still to move"]);
-    assert_eq!(status.moves, Moves { planned: 8000, under_way: 192, done: 0, total: 8192 });
+    let moves = Moves { planned: 8000, under_way: 192, done: 0, total: 8192, ..Moves::default() };
+    assert_eq!(status.moves, moves);
+    let load = Load {
+        used_bytes: 16384 * 1000,
+        moved_keys_per_second: 50,
+        moved_bytes_per_second: 4_000_000,
+        ..Load::default()
+    };
+    world.send("a", ToNameNode::Heartbeat { sequence: 1000, version: 2, load });
+    let moves =
+        Moves { keys_per_second: 50, bytes_per_second: 4_000_000, seconds_left: Some(3), ..moves };
+    assert_eq!(world.status().moves, moves, "8192 slots of 1000 bytes");
 }
 
 #[test]
