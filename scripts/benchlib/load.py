@@ -32,6 +32,11 @@ class Client:
                 raise Failed(f"an unexpected reply: {data[:200]!r}")
             received += len(data)
 
+    def command(self, *words):
+        """The reply to one command, as it came; for replies of one piece."""
+        self._socket.sendall(encode(*words))
+        return self._socket.recv(1 << 20)
+
     def info(self, field):
         """One field of INFO as text, or None."""
         self._socket.sendall(b"INFO\r\n")

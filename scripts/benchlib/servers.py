@@ -56,6 +56,12 @@ class Servers:
                 "--io-threads", threads]
         return Server(name, port, [self._processes.start(argv, cores, port)])
 
+    def valkey_cluster_node(self, cores):
+        """A Valkey in cluster mode that owns nothing yet."""
+        port = free_ports((0, 10_000))
+        argv = [self._programs.valkey(), "--port", port, "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
+        return Server("valkey", port, [self._processes.start(argv, cores, port)])
+
     def annulet_cluster(self, nodes, cores):
         """A NameNode and DataNodes, each a process with one worker; clients talk to the first node."""
         annulet = self._programs.annulet()
@@ -89,6 +95,11 @@ class Servers:
         argv = [self._programs.nutcracker(), "-c", folder / "pool.yml", "-a", "127.0.0.1", "-s", stats]
         proxy = self._processes.start(argv, cores, port)
         return Server(f"nutcracker, {backends} valkeys", port, [proxy, *[valkey.processes[0] for valkey in valkeys]])
+
+
+def settle(bench, cluster):
+    """Waits until nothing moves any more."""
+    bench.processes.run([bench.programs.annulet(), "status", "--wait", "--namenode", cluster.namenode], bench.cores.all)
 
 
 def filled(server, keys, value_bytes):

@@ -5,6 +5,7 @@ import time
 from ..machine import allow_open_files
 from ..processes import Failed, cpu_seconds
 from ..report import Column
+from ..servers import settle
 
 NAME = "watchers"
 TITLE = "Delay of topology watchers"
@@ -85,7 +86,3 @@ def drain(bench, cluster):
     bench.processes.run([bench.programs.annulet(), "drain", f"127.0.0.1:{cluster.newcomer}", "--namenode",
                          cluster.namenode], bench.cores.all)
     settle(bench, cluster)
-
-
-def settle(bench, cluster):
-    bench.processes.run([bench.programs.annulet(), "status", "--wait", "--namenode", cluster.namenode], bench.cores.all)
