@@ -268,7 +268,7 @@ impl Link<'_> {
                 return Ok(true);
             }
             ToNode::Move { attempt, target, slots } => {
-                tokio::spawn(handoff::source::run(Arc::clone(self.node), attempt, target, slots));
+                handoff::source::start(self.node, attempt, target, slots);
             }
             ToNode::Leaving { refused: Some(reason), .. } => {
                 self.node.drain.send_replace(DrainState::Refused(reason));

@@ -12,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use annulet_net::tcp::TcpStream;
+use annulet_net::tcp::{Parked, TcpStream};
 use annulet_resp::{Attached, LargeArg, Reply, Version};
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -64,6 +64,13 @@ pub(crate) struct Lender {
     output: BytesMut,
 }
 
+/// A connection on its way to another thread.
+pub(crate) struct ParkedSocket {
+    stream: Parked,
+    input: BytesMut,
+    output: BytesMut,
+}
+
 /// What is to be read.
 pub(crate) enum Read<'a> {
     Nothing,
@@ -96,6 +103,19 @@ impl Socket {
             backlog: Backlog::default(),
             traffic: Traffic::default(),
         }
+    }
+
+    /// Takes the connection out of the runtime of this thread, with what has arrived and what is to be sent.
+    ///
+    /// # Errors
+    /// When it is broken.
+    pub(crate) fn park(mut self) -> io::Result<ParkedSocket> {
+        debug_assert!(
+            self.attached.is_empty() && self.backlog.is_empty(),
+            "only the output is taken along"
+        );
+        let (input, output) = (std::mem::take(&mut self.input), std::mem::take(&mut self.output));
+        Ok(ParkedSocket { stream: Parked::new(self.stream)?, input, output })
     }
 
     /// Bytes that are to be sent.
@@ -263,6 +283,17 @@ impl Socket {
             let _ = self.stream.shutdown().await;
         };
         let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, last_words).await;
+    }
+}
+
+impl ParkedSocket {
+    /// Brings the connection into the runtime of this thread.
+    ///
+    /// # Errors
+    /// When it is broken.
+    pub(crate) fn wake(self) -> io::Result<Socket> {
+        let Self { stream, input, output } = self;
+        Ok(Socket { input, output, ..Socket::new(stream.wake()?) })
     }
 }
 

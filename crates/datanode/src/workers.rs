@@ -1,4 +1,5 @@
-//! The threads that serve clients: one single-threaded runtime each, which owns its connections for their whole life.
+//! The threads that serve clients, and those that move slots: one single-threaded runtime each, which owns its connections
+//! for their whole life. Those that move stand back behind those that serve: a move takes what the clients leave.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -17,6 +18,9 @@ use crate::session::Workbench;
 /// Tasks on their way to one worker. A full queue makes the accepting side wait.
 const TASKS_QUEUED_MAX: usize = 1024;
 
+/// Threads that move slots: one of them gives or takes more than a million small keys a second.
+const MOVERS: usize = 2;
+
 type Task = Box<dyn FnOnce(Rc<Worker>) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 /// What the connections of one worker share.
@@ -32,7 +36,8 @@ pub(crate) struct Worker {
 /// The worker threads of a process. In `annulet dev` all nodes share them.
 #[derive(Debug)]
 pub struct Workers {
-    queues: Vec<Queue>,
+    serving: Vec<Queue>,
+    moving: Vec<Queue>,
 }
 
 /// The way to one worker.
@@ -53,18 +58,24 @@ impl Workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             given => given,
         };
-        let mut workers = Self { queues: Vec::new() };
+        let mut workers = Self { serving: Vec::new(), moving: Vec::new() };
         for index in 0..threads {
-            let (sender, tasks) = mpsc::channel(TASKS_QUEUED_MAX);
+            let (queue, tasks) = Queue::new();
             task::thread(&format!("annulet-worker-{index}"), move || work(index, tasks))?;
-            workers.queues.push(Queue { tasks: sender, connections: Arc::default() });
+            workers.serving.push(queue);
+        }
+        for index in 0..MOVERS {
+            let (queue, tasks) = Queue::new();
+            let work = move || work(threads + index, tasks);
+            task::background_thread(&format!("annulet-mover-{index}"), work)?;
+            workers.moving.push(queue);
         }
         Ok(Arc::new(workers))
     }
 
-    /// How many there are.
+    /// How many serve clients.
     pub fn count(&self) -> usize {
-        self.queues.len()
+        self.serving.len()
     }
 
     /// Serves a connection on the worker that has the fewest.
@@ -73,8 +84,32 @@ impl Workers {
         F: FnOnce(Rc<Worker>) -> T + Send + 'static,
         T: Future<Output = ()> + 'static,
     {
-        let load = |queue: &&Queue| queue.connections.load(Ordering::Relaxed);
-        let Some(queue) = self.queues.iter().min_by_key(load) else { return };
+        Queue::spawn(&self.serving, serve).await;
+    }
+
+    /// Gives or takes a batch of slots on the mover that has the fewest.
+    pub(crate) async fn spawn_moving<T>(&self, work: impl FnOnce() -> T + Send + 'static)
+    where
+        T: Future<Output = ()> + 'static,
+    {
+        Queue::spawn(&self.moving, |_| work()).await;
+    }
+}
+
+impl Queue {
+    fn new() -> (Self, mpsc::Receiver<Task>) {
+        let (sender, tasks) = mpsc::channel(TASKS_QUEUED_MAX);
+        (Self { tasks: sender, connections: Arc::default() }, tasks)
+    }
+
+    /// Has a task run where the fewest are.
+    async fn spawn<F, T>(queues: &[Self], serve: F)
+    where
+        F: FnOnce(Rc<Worker>) -> T + Send + 'static,
+        T: Future<Output = ()> + 'static,
+    {
+        let load = |queue: &&Self| queue.connections.load(Ordering::Relaxed);
+        let Some(queue) = queues.iter().min_by_key(load) else { return };
         queue.connections.fetch_add(1, Ordering::Relaxed);
         let connections = Arc::clone(&queue.connections);
         let task: Task = Box::new(move |worker| {

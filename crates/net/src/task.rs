@@ -5,6 +5,41 @@ use std::io;
 
 use tokio::task::JoinHandle;
 
+/// Added to the niceness of threads in the background: a third of the weight of another thread, so that they wait for those
+/// that have little to do, and do not starve beside those that never rest. See nice(2).
+#[cfg(target_os = "linux")]
+const BACKGROUND_NICE: i32 = 5;
+
+/// Lets other threads go before this one from now on.
+#[cfg(not(annulet_sim))]
+fn stand_back() {
+    // Elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    {
+        thread_local! { static STANDS_BACK: std::cell::Cell<bool> = const { std::cell::Cell::new(false) }; }
+        if !STANDS_BACK.replace(true) {
+            // Without it everything works, only less smoothly.
+            let _ = rustix::process::nice(BACKGROUND_NICE);
+        }
+    }
+}
+
+/// As [`thread`], on one that stands back behind those that serve.
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn background_thread<W, F>(name: &str, work: W) -> io::Result<()>
+where
+    W: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    thread(name, move || {
+        #[cfg(not(annulet_sim))]
+        stand_back();
+        work()
+    })
+}
+
 /// Runs what `work` makes on a thread of its own, with a runtime for it and for the tasks that it spawns locally.
 ///
 /// # Errors
@@ -35,10 +70,13 @@ where
     Ok(())
 }
 
-/// Does what may take long on a thread that serves nobody. Must be called inside a tokio runtime.
+/// Does what may take long on a thread in the background. Must be called inside a tokio runtime.
 #[cfg(not(annulet_sim))]
 pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    tokio::task::spawn_blocking(work)
+    tokio::task::spawn_blocking(move || {
+        stand_back();
+        work()
+    })
 }
 
 /// Does it in a task of the simulated host.
@@ -47,13 +85,18 @@ pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
     tokio::spawn(async move { work() })
 }
 
-/// Does `work` on a thread that begins and ends with it, and waits for that; `None` when there is no thread to be had.
+/// Does `work` on a thread in the background that begins and ends with it, and waits for that; `None` when there is no thread to be had.
 #[cfg(not(annulet_sim))]
 pub fn on_new_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work).ok()?;
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let thread = thread.spawn(move || {
+        stand_back();
+        work()
+    });
+    let thread = thread.ok()?;
     thread.join().ok()
 }
 

@@ -28,8 +28,15 @@ const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the target may take to accept that the batch is given up; it hears of it in other ways, too.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Moves one batch of slots as the NameNode asked for.
-pub(crate) async fn run(node: Arc<Node>, attempt: Attempt, target: NodeRef, slots: SlotSet) {
+/// Begins to move one batch of slots as the NameNode asked for.
+pub(crate) fn start(node: &Arc<Node>, attempt: Attempt, target: NodeRef, slots: SlotSet) {
+    let (workers, node) = (Arc::clone(&node.workers), Arc::clone(node));
+    tokio::spawn(async move {
+        workers.spawn_moving(move || run(node, attempt, target, slots)).await;
+    });
+}
+
+async fn run(node: Arc<Node>, attempt: Attempt, target: NodeRef, slots: SlotSet) {
     if !node.attempts.lock().insert(attempt) {
         // It was asked for twice (S22).
         return;

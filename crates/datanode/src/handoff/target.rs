@@ -12,6 +12,7 @@ use annulet_resp::{Args, Progress, RequestParser, write_request};
 use annulet_ring::Slot;
 use annulet_store::{ClockShift, Digest, UnixMillis};
 use bytes::{Buf, BytesMut};
+use tokio::sync::oneshot;
 
 use super::frames::{Data, Fin, Learn, Refusal, encode_mark, encode_ready};
 use super::reservations::with_growth;
@@ -28,8 +29,24 @@ const ENTRY_BYTES_MIN: u64 = 16;
 /// A table is made for no more keys than that before they are there: their number is only what was declared.
 const EXPECTED_KEYS_MAX: u64 = 1 << 20;
 
-/// Serves one connection that brings copies of slots.
-pub(crate) async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
+/// Serves one connection that brings copies of slots, on a thread for such, until it ends.
+pub(crate) async fn start(node: &Arc<Node>, socket: Socket) -> Result<(), String> {
+    let socket = socket.park().map_err(|error| error.to_string())?;
+    let (ended, end) = oneshot::channel();
+    let learner = Arc::clone(node);
+    let work = async move || {
+        let served = match socket.wake() {
+            Ok(socket) => serve(&learner, socket).await,
+            Err(error) => Err(error.to_string()),
+        };
+        // Whoever waited may have stopped.
+        let _ = ended.send(served);
+    };
+    node.workers.spawn_moving(work).await;
+    end.await.unwrap_or(Ok(()))
+}
+
+async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
     let mut learner = Learner { node, batch: None, clock: SenderClock::default() };
     let ended = learner.serve(&mut socket).await;
     learner.forget_unsealed();

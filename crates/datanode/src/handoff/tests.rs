@@ -136,7 +136,7 @@ fn slots_of(keys: &[&str]) -> SlotSet {
 
 fn start(source: &Member, target: &NodeRef, attempt: Attempt, slots: &SlotSet) {
     let node = Arc::clone(&source.node);
-    tokio::spawn(super::source::run(node, attempt, target.clone(), slots.clone()));
+    super::source::start(&node, attempt, target.clone(), slots.clone());
 }
 
 /// Waits until something is so.

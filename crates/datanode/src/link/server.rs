@@ -82,7 +82,7 @@ async fn greet(node: &Arc<Node>, stream: TcpStream) -> Result<(), Ended> {
         tokio::time::timeout(GREETING_TIMEOUT, greeting(node, Socket::new(stream))).await;
     match greeting.map_err(|_| format!("it said nothing within {GREETING_TIMEOUT:?}"))?? {
         Some((socket, Purpose::Link)) => Ok(serve_link(node, socket).await?),
-        Some((socket, Purpose::Handoff)) => Ok(handoff::target::serve(node, socket).await?),
+        Some((socket, Purpose::Handoff)) => Ok(handoff::target::start(node, socket).await?),
         None => Ok(()),
     }
 }
