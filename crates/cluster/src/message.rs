@@ -130,6 +130,10 @@ pub struct SlotsConfig {
     /// the durable slot record, and an abort keeps it: a NameNode that restarts between commit and publication, or
     /// whose target hears of a later decision first, must repeat it.
     pub attempt: Option<Attempt>,
+    /// The epoch at which the slot was last given to somebody without a copy, and began empty. What a node holds from
+    /// before is void, also when it is the owner again: it may not have heard of what lies between.
+    #[serde(default)]
+    pub began: Epoch,
 }
 
 /// A committed configuration, whole or as the difference to an earlier version.

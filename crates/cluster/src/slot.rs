@@ -92,6 +92,8 @@ pub enum Event {
         mine: bool,
         /// The attempt whose commit it is.
         attempt: Option<Attempt>,
+        /// The epoch at which the slot began anew: what was held before that is void.
+        began: Epoch,
     },
     /// The NameNode wants the slot moved.
     Move {
@@ -143,7 +145,8 @@ impl Event {
             true => owner.id == me.id,
             false => owner == me,
         });
-        Self::Config { epoch: decision.epoch, mine, attempt: decision.attempt }
+        let SlotsConfig { epoch, attempt, began, .. } = *decision;
+        Self::Config { epoch, mine, attempt, began }
     }
 }
 
@@ -215,7 +218,9 @@ impl Slot {
     /// Takes one event, changes the state, and says what is to be done; does nothing itself.
     pub fn step(&mut self, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Config { epoch, mine, attempt } => self.configure(epoch, mine, attempt, effects),
+            Event::Config { epoch, mine, attempt, began } => {
+                self.configure((epoch, began), mine, attempt, effects);
+            }
             Event::Move { attempt, target, epoch } => match self.state {
                 SlotState::Owner if epoch == self.epoch => {
                     self.state = SlotState::Copying { attempt, target: Box::new(target) };
@@ -268,7 +273,7 @@ impl Slot {
 
     fn configure(
         &mut self,
-        epoch: Epoch,
+        (epoch, began): (Epoch, Epoch),
         mine: bool,
         by: Option<Attempt>,
         effects: &mut Vec<Effect>,
@@ -277,13 +282,15 @@ impl Slot {
         if !is_news {
             return;
         }
+        // Else the slot was somebody else's meanwhile and was lost with that node, and this one has missed both.
+        let is_continued = began <= self.epoch;
         self.epoch = epoch;
         let before = std::mem::take(&mut self.state);
         let keeps = match &before {
             SlotState::Owner
             | SlotState::Copying { .. }
             | SlotState::Frozen { .. }
-            | SlotState::InDoubt { .. } => mine,
+            | SlotState::InDoubt { .. } => mine && is_continued,
             SlotState::Learner { attempt, sealed } => mine && *sealed && by == Some(*attempt),
             SlotState::None => true,
         };

@@ -18,7 +18,10 @@ struct Entry {
     /// Index into `owners`.
     owner: Option<u16>,
     attempt: Option<Attempt>,
+    began: Epoch,
 }
+
+const NOBODYS: Entry = Entry { epoch: Epoch(0), owner: None, attempt: None, began: Epoch(0) };
 
 /// The cluster as of one topology version.
 #[derive(Debug, Clone, Hash)]
@@ -89,7 +92,7 @@ impl Default for View {
             version: 0,
             members: Arc::from([]),
             owners: Vec::new(),
-            slots: SlotMap::filled(Entry { epoch: Epoch::default(), owner: None, attempt: None }),
+            slots: SlotMap::filled(NOBODYS),
             unowned: SLOT_COUNT,
         }
     }
@@ -121,8 +124,8 @@ impl View {
                 if change.epoch > before.epoch {
                     next.unowned += usize::from(owner.is_none());
                     next.unowned -= usize::from(before.owner.is_none());
-                    next.slots[slot] =
-                        Entry { epoch: change.epoch, owner, attempt: change.attempt };
+                    let SlotsConfig { epoch, attempt, began, .. } = *change;
+                    next.slots[slot] = Entry { epoch, owner, attempt, began };
                 }
             }
         }
@@ -203,14 +206,14 @@ impl View {
 
     /// All slots that were ever decided about, in groups of those that have everything in common.
     pub fn decisions(&self) -> Vec<SlotsConfig> {
-        let mut groups: BTreeMap<(Epoch, Option<u16>, Option<Attempt>), SlotSet> = BTreeMap::new();
+        let mut groups: BTreeMap<_, SlotSet> = BTreeMap::new();
         for slot in Slot::all().filter(|&slot| self.slots[slot].epoch > Epoch::default()) {
-            let Entry { epoch, owner, attempt } = self.slots[slot];
-            groups.entry((epoch, owner, attempt)).or_default().insert(slot);
+            let Entry { epoch, owner, attempt, began } = self.slots[slot];
+            groups.entry((epoch, owner, attempt, began)).or_default().insert(slot);
         }
-        let config = |((epoch, owner, attempt), slots): ((_, Option<u16>, _), _)| {
+        let config = |((epoch, owner, attempt, began), slots): ((_, Option<u16>, _, _), _)| {
             let owner = owner.map(|index| self.owners[usize::from(index)].clone());
-            SlotsConfig { slots, epoch, owner, attempt }
+            SlotsConfig { slots, epoch, owner, attempt, began }
         };
         groups.into_iter().map(config).collect()
     }
@@ -250,8 +253,8 @@ mod tests {
         owner: Option<&str>,
     ) -> Config {
         let slots: SlotSet = slots.parse().expect("valid slots");
-        let slots =
-            vec![SlotsConfig { slots, epoch: Epoch(epoch), owner: owner.map(node), attempt: None }];
+        let (epoch, owner, began) = (Epoch(epoch), owner.map(node), Epoch(1));
+        let slots = vec![SlotsConfig { slots, epoch, owner, attempt: None, began }];
         Config {
             generation: Generation(1),
             instance: 7,
@@ -321,7 +324,7 @@ mod tests {
         for n in 0..100_u64 {
             let next = node(&format!("n{n}"));
             let index = view.intern(&next);
-            view.slots[slot(7)] = Entry { epoch: Epoch(n), owner: Some(index), attempt: None };
+            view.slots[slot(7)] = Entry { epoch: Epoch(n), owner: Some(index), ..NOBODYS };
             assert_eq!(view.owner(slot(7)), Some(&next));
         }
         assert_eq!(view.owner(slot(8)), Some(&node("first")));

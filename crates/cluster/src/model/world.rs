@@ -85,8 +85,13 @@ impl World {
         super::name_node::forget();
         let node = |n: usize| NodeRef { id: id(NAMES[n]), inc: Incarnation(n as u128 + 1) };
         let owner = |slot: Slot| usize::from(slot.index() > SLOT_COUNT / 2);
-        let record =
-            |slot| SlotRecord { epoch: Epoch(1), owner: Some(node(owner(slot))), attempt: None };
+        let began = Epoch(1);
+        let record = |slot| SlotRecord {
+            epoch: began,
+            owner: Some(node(owner(slot))),
+            attempt: None,
+            began,
+        };
         let members = (0..NAMES.len()).map(|n| {
             let info = MemberInfo {
                 node: node(n),

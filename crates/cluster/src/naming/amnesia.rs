@@ -195,13 +195,13 @@ impl Naming {
 
     fn learn_from(&mut self, registration: &Registration) {
         self.memory.reporters.insert(registration.node.id.clone());
-        for SlotsConfig { slots, epoch, owner, attempt } in &registration.known {
+        for SlotsConfig { slots, epoch, owner, attempt, began } in &registration.known {
             for slot in slots.iter() {
                 let known = self.memory.known.get(&slot).unwrap_or_else(|| self.slots.get(slot));
                 let speaks_for_itself = owner.as_ref() == Some(&registration.node);
                 if *epoch > known.epoch || (*epoch == known.epoch && speaks_for_itself) {
-                    let record =
-                        SlotRecord { epoch: *epoch, owner: owner.clone(), attempt: *attempt };
+                    let (epoch, attempt, began) = (*epoch, *attempt, *began);
+                    let record = SlotRecord { epoch, owner: owner.clone(), attempt, began };
                     self.memory.known.insert(slot, record);
                 }
             }
@@ -252,13 +252,13 @@ impl Naming {
         self.memory.obeyed = true;
         self.memory.reporters.clear();
         self.skip_epochs();
-        for (slot, SlotRecord { owner, attempt, .. }) in std::mem::take(&mut self.memory.known) {
+        for (slot, record) in std::mem::take(&mut self.memory.known) {
             let lives = |owner: &NodeRef| {
                 self.members.get(&owner.id).is_some_and(|member| member.node() == owner)
             };
-            match owner.filter(lives) {
-                Some(owner) => self.decide(slot, Some(owner), attempt),
-                None => self.decide(slot, None, None),
+            match record.owner.as_ref().is_some_and(lives) {
+                true => self.decide(slot, record),
+                false => self.begin_anew(slot, None),
             }
         }
         self.publish_all();

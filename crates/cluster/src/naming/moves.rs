@@ -6,7 +6,8 @@ use annulet_ring::{NodeId, NodeRef, Slot, SlotSet};
 
 use super::plan::Batch;
 use super::{
-    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX,
+    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming,
+    SLOTS_PER_BATCH_MAX, SlotRecord,
 };
 use crate::message::{Attempt, SlotsAtEpoch, ToNode};
 use crate::mutant::{self, Mutant};
@@ -77,7 +78,9 @@ impl Naming {
         }
         let Some(batch) = self.plan.under_way.remove(&attempt) else { return };
         for slot in batch.slots.iter() {
-            self.decide(slot, Some(target.clone()), Some(attempt));
+            let before = self.slots.get(slot).clone();
+            let (owner, attempt) = (Some(target.clone()), Some(attempt));
+            self.decide(slot, SlotRecord { owner, attempt, ..before });
         }
         self.plan.done += batch.slots.len();
         self.plan.pauses.remove(&batch.pair());

@@ -174,7 +174,7 @@ impl Naming {
             let member = self.ring.owner(slot).and_then(|id| self.members.get(id));
             let owner = member.map(|member| member.node().clone());
             if owner.is_some() || self.slots.get(slot).owner.is_some() {
-                self.decide(slot, owner, None);
+                self.begin_anew(slot, owner);
             }
         }
     }

@@ -282,7 +282,7 @@ impl Naming {
         self.abort_moves_of(&old);
         let slots = self.slots.slots_of(Some(&old));
         for slot in slots.iter() {
-            self.decide(slot, Some(registration.node.clone()), None);
+            self.begin_anew(slot, Some(registration.node.clone()));
         }
         self.note(format!(
             "{old}: dead, another process took its place; its {} slots start again empty",

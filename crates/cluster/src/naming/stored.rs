@@ -21,6 +21,9 @@ pub struct SlotRecord {
     /// The attempt whose commit made this node the owner, if one did. An abort of a later move leaves it as it is:
     /// the owner may not have heard of its own commit yet, and keeps what it learned under this attempt only.
     pub attempt: Option<Attempt>,
+    /// The epoch at which the slot was last given to somebody without a copy.
+    #[serde(default)]
+    pub began: Epoch,
 }
 
 /// The durable record of one member.

@@ -73,6 +73,7 @@ impl SlotTable {
             epoch: record.epoch,
             owner: record.owner.clone(),
             attempt: record.attempt,
+            began: record.began,
         };
         groups.into_iter().map(config).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use annulet_ring::{Epoch, NodeRef, Slot, SlotSet};
 
 use super::{Decision, Departed, Effect, LinkId, Naming, SlotRecord, StoredMember, stored};
-use crate::message::{Attempt, Config, MemberInfo, ToNode};
+use crate::message::{Config, MemberInfo, ToNode};
 
 /// What the rules have decided and want said within one step.
 #[derive(Debug, Clone, Default, Hash)]
@@ -33,18 +33,29 @@ impl Turn {
 }
 
 impl Naming {
-    /// Gives a slot to `owner` under the next epoch. Every epoch there is comes from here.
-    pub(super) fn decide(&mut self, slot: Slot, owner: Option<NodeRef>, attempt: Option<Attempt>) {
+    /// The next epoch of a slot. Every epoch there is comes from here.
+    fn mint(&mut self, slot: Slot) -> Epoch {
         let before = self.slots.get(slot).epoch;
         self.turn.before.entry(slot).or_insert(before);
-        let epoch = before.max(self.epoch_floor).next();
-        self.slots.set(slot, SlotRecord { epoch, owner, attempt });
+        before.max(self.epoch_floor).next()
+    }
+
+    /// Gives a slot another record, under the next epoch.
+    pub(super) fn decide(&mut self, slot: Slot, record: SlotRecord) {
+        let epoch = self.mint(slot);
+        self.slots.set(slot, SlotRecord { epoch, ..record });
+    }
+
+    /// Gives a slot, empty, to `owner`: what others hold of it is void.
+    pub(super) fn begin_anew(&mut self, slot: Slot, owner: Option<NodeRef>) {
+        let epoch = self.mint(slot);
+        self.slots.set(slot, SlotRecord { epoch, owner, attempt: None, began: epoch });
     }
 
     /// Raises the epoch of a slot that stays where it is, so that whatever was under way with it is void.
     pub(super) fn raise_epoch(&mut self, slot: Slot) {
-        let SlotRecord { owner, attempt, .. } = self.slots.get(slot).clone();
-        self.decide(slot, owner, attempt);
+        let record = self.slots.get(slot).clone();
+        self.decide(slot, record);
     }
 
     /// Remembers and publishes a member as it is now.

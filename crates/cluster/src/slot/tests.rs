@@ -19,7 +19,7 @@ fn step(slot: &mut Slot, event: Event) -> Vec<Effect> {
 }
 
 fn config(epoch: u64, mine: bool, by: Option<u64>) -> Event {
-    Event::Config { epoch: Epoch(epoch), mine, attempt: by.map(attempt) }
+    Event::Config { epoch: Epoch(epoch), mine, attempt: by.map(attempt), began: Epoch(1) }
 }
 
 fn owner() -> Slot {
@@ -176,4 +176,21 @@ fn a_learner_survives_the_decision_that_its_source_had_heard_first() {
     step(&mut slot, Event::Learn { attempt: attempt(1), epoch: Epoch(4) });
     assert_eq!(step(&mut slot, config(4, false, None)), []);
     assert_eq!(slot.state(), &SlotState::Learner { attempt: attempt(1), sealed: false });
+}
+
+#[test]
+fn a_source_in_doubt_that_missed_the_life_and_death_of_its_target_begins_empty() {
+    let doubt = || {
+        let target = Box::new(target());
+        Slot::new(Epoch(3), SlotState::InDoubt { attempt: attempt(1), target })
+    };
+    // Committed at 4, given back at 5 because the target died: what was written between is gone, and so is this.
+    let anew = Event::Config { epoch: Epoch(5), mine: true, attempt: None, began: Epoch(5) };
+    let mut slot = doubt();
+    assert_eq!(step(&mut slot, anew), [Effect::StopLog, Effect::DropData, Effect::Wake]);
+    assert_eq!(slot, Slot::new(Epoch(5), SlotState::Owner));
+    // Not committed: twice given up.
+    let aborted = Event::Config { epoch: Epoch(5), mine: true, attempt: None, began: Epoch(3) };
+    let mut slot = doubt();
+    assert_eq!(step(&mut slot, aborted), [Effect::StopLog, Effect::Wake]);
 }

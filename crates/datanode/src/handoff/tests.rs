@@ -115,6 +115,7 @@ fn decide(
             epoch: Epoch(epoch),
             owner: owner.clone(),
             attempt: by,
+            began: Epoch(1),
         }];
         let version = member.node.view().version() + 1;
         let config = Topology {

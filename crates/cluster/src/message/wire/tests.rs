@@ -38,8 +38,15 @@ fn config() -> Config {
                 epoch: Epoch(3),
                 owner: Some(node("a:1", u128::MAX)),
                 attempt: Some(attempt()),
+                began: Epoch(2),
             },
-            SlotsConfig { slots: slots(&[5]), epoch: Epoch(u64::MAX), owner: None, attempt: None },
+            SlotsConfig {
+                slots: slots(&[5]),
+                epoch: Epoch(u64::MAX),
+                owner: None,
+                attempt: None,
+                began: Epoch(u64::MAX),
+            },
         ],
         members: vec![MemberInfo {
             node: node("a:1", u128::MAX),

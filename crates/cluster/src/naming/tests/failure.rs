@@ -40,7 +40,8 @@ fn a_dead_nodes_slots_fall_empty_to_the_ring_successors_in_one_change() {
     for slot in slots.iter() {
         let record = &world.stored.slots[slot];
         assert_eq!(record.owner.as_ref().map(|owner| &owner.id), expected.owner(slot));
-        assert_eq!((record.epoch, record.attempt), (Epoch(2), None), "empty, under a higher epoch");
+        assert_eq!((record.epoch, record.attempt), (Epoch(2), None), "under a higher epoch");
+        assert_eq!(record.began, Epoch(2), "empty, whatever anybody holds");
     }
     assert_eq!(world.publications, publications + 1);
     assert!(

@@ -42,8 +42,12 @@ fn a_commit_gives_the_whole_batch_to_the_target_and_everybody_is_told() {
     let publications = world.publications;
     commit(&mut world, attempt, target.clone(), at_epoch);
     for slot in slots.iter() {
-        let record =
-            SlotRecord { epoch: Epoch(2), owner: Some(target.clone()), attempt: Some(attempt) };
+        let record = SlotRecord {
+            epoch: Epoch(2),
+            owner: Some(target.clone()),
+            attempt: Some(attempt),
+            began: Epoch(1),
+        };
         assert_eq!(world.stored.slots[slot], record);
         for name in ["a", "b"] {
             assert_eq!(world.process(name).view.owner(slot), Some(&target));

@@ -21,7 +21,8 @@ fn member(id: &str) -> StoredMember {
 
 fn slots(text: &str, expected: u64, epoch: u64, owner: Option<&str>) -> Decision {
     let attempt = Some(Attempt { generation: Generation(1), number: epoch });
-    let record = SlotRecord { epoch: Epoch(epoch), owner: owner.map(node), attempt };
+    let record =
+        SlotRecord { epoch: Epoch(epoch), owner: owner.map(node), attempt, began: Epoch(1) };
     Decision::Slots { slots: text.parse().unwrap(), expected: Epoch(expected), record }
 }
 
