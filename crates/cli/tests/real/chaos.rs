@@ -98,7 +98,7 @@ fn story(at: At, fault: Fault) {
         _ => Then::Forward,
     };
     let (from, to, namenode) = (source.pid, target.pid, cluster.namenode().pid());
-    proxy.set_trap(frame, then, move || match fault {
+    proxy.set_trap(frame, then, move |_| match fault {
         Fault::KillSource => signal(from, Signal::KILL),
         Fault::KillTarget => signal(to, Signal::KILL),
         Fault::KillNameNode => signal(namenode, Signal::KILL),

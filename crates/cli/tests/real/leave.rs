@@ -197,7 +197,7 @@ fn a_drain_whose_answer_is_lost_is_followed_and_one_that_was_not_heard_has_faile
     let name = address(cluster.ports()[1]);
     let namenode = Proxy::start(cluster.namenode_port());
     let drain = |then: Then| {
-        namenode.set_trap(("DRAIN", Way::In, 0), then, || {});
+        namenode.set_trap(("DRAIN", Way::In, 0), then, |_| {});
         let mut command = process::annulet();
         command.args(["drain", "--stay", &name, "--namenode", &namenode.address()]);
         command.output().expect("annulet starts")

@@ -20,7 +20,7 @@ fn a_link_that_died_in_silence_is_replaced_before_a_command_has_waited_for_long(
     assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
 
     // A write that is lost on its way: nobody knows, and the client is told so.
-    far.peer.set_trap(("FWD", Way::In, 0), Then::Swallow, || {});
+    far.peer.set_trap(("FWD", Way::In, 0), Then::Swallow, |_| {});
     let began = Instant::now();
     let answer = client.call(&["INCR", &key]).text();
     far.peer.wait_until_fired();
@@ -29,7 +29,7 @@ fn a_link_that_died_in_silence_is_replaced_before_a_command_has_waited_for_long(
     assert_eq!(client.call(&["GET", &key]), Value::bulk("1"), "over a new link");
 
     // A read is asked again, over another link: nobody notices but by the clock.
-    far.peer.set_trap(("FWD", Way::In, 0), Then::Swallow, || {});
+    far.peer.set_trap(("FWD", Way::In, 0), Then::Swallow, |_| {});
     let began = Instant::now();
     let answer = client.call(&["GET", &key]);
     let took = began.elapsed();

@@ -151,8 +151,9 @@ impl Cluster {
         address(self.block.base)
     }
 
-    /// Starts the NameNode again on the data it has written.
+    /// Starts the NameNode again on the data it has written. The old process is gone before, and its locks with it.
     pub(crate) fn restart_namenode(&mut self) {
+        self.namenode.kill();
         self.namenode = start_namenode(&self.directory, self.block.base, "0", self.secret);
         wait_open(&mut self.namenode, self.block.base);
     }

@@ -77,9 +77,29 @@ impl Process {
 
     /// Memory that it really takes, in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
-        let status = read(Path::new(&format!("/proc/{}/status", self.pid())));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse().expect("VmRSS in kB")
+        kib(self.pid(), "VmRSS:")
+    }
+}
+
+/// A line in the status of a process.
+fn kib(pid: u32, field: &str) -> u64 {
+    let status = read(Path::new(&format!("/proc/{pid}/status")));
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
+/// The most memory that a process takes from now on; the kernel keeps count.
+pub(crate) struct Memory(u32);
+
+impl Memory {
+    pub(crate) fn watch(pid: u32) -> Self {
+        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("a process of our own");
+        Self(pid)
+    }
+
+    /// In bytes.
+    pub(crate) fn stop(self) -> usize {
+        kib(self.0, "VmHWM:") as usize * 1024
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) enum Then {
     Swallow,
 }
 
-type Action = Box<dyn FnOnce() + Send>;
+/// Is given the bytes that came together with the frame.
+type Action = Box<dyn FnOnce(&[u8]) + Send>;
 
 struct Trap {
     /// How the frame begins, behind the number of its parts.
@@ -99,7 +100,7 @@ impl Proxy {
         &self,
         (name, way, passes): (&str, Way, u32),
         then: Then,
-        action: impl FnOnce() + Send + 'static,
+        action: impl FnOnce(&[u8]) + Send + 'static,
     ) {
         let name = format!("${}\r\n{name}\r\n", name.len()).into_bytes();
         let action = Box::new(action);
@@ -189,13 +190,13 @@ fn strike(state: &State, way: Way, tail: &mut Vec<u8>, bytes: &[u8]) -> Then {
         set.passes -= found;
         return Then::Forward;
     }
-    fire(state, trap)
+    fire(state, trap, bytes)
 }
 
-fn fire(state: &State, mut trap: MutexGuard<'_, Option<Trap>>) -> Then {
+fn fire(state: &State, mut trap: MutexGuard<'_, Option<Trap>>, bytes: &[u8]) -> Then {
     let Some(Trap { action, then, .. }) = trap.take() else { return Then::Forward };
     drop(trap);
-    action();
+    action(bytes);
     state.fired.fetch_add(1, Ordering::Release);
     then
 }
