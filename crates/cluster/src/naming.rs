@@ -61,8 +61,13 @@ pub const WEIGHT_MAX: u32 = 10_000;
 pub const SLOTS_PER_BATCH_MAX: usize = 64;
 /// What a batch should come to, as far as the average slot of its source tells: less is lost when it is given up.
 pub const BATCH_BYTES: u64 = 16 * 1024 * 1024;
-/// Batches that one source sends at a time: one is committed, one waits for its turn, one is copied.
+/// Batches that one source sends at a time: one is committed, one waits for its turn, one is copied. More cost the source
+/// memory for their logs, and clients longer freezes.
 pub const BATCHES_IN_FLIGHT_PER_SOURCE: usize = 3;
+/// Batches that one target takes at a time, from all sources together: so many connections, and slots that it has promised
+/// memory for. Never below [`BATCHES_IN_FLIGHT_PER_SOURCE`].
+pub const BATCHES_IN_FLIGHT_PER_TARGET: usize = 8;
+const _: () = assert!(BATCHES_IN_FLIGHT_PER_TARGET >= BATCHES_IN_FLIGHT_PER_SOURCE);
 /// A move that takes longer is mentioned in the log.
 pub const MOVE_OVERDUE_MS: u64 = 120_000;
 /// First pause after a move between two nodes was given up; it doubles with each further one.
@@ -233,8 +238,8 @@ impl Naming {
             ToNameNode::Commit { attempt, target, slots } => {
                 self.commit(now_ms, link, &node, attempt, &target, &slots)
             }
-            ToNameNode::Abort { attempt, reason, .. } => {
-                self.abort(now_ms, &node, attempt, &reason)
+            ToNameNode::Abort { attempt, reason, cause } => {
+                self.abort(now_ms, &node, attempt, &reason, cause)
             }
             ToNameNode::Query { attempt, slots } => self.query(link, &node, attempt, &slots),
             ToNameNode::Leave { stay } => self.leave(link, &node.id, stay),

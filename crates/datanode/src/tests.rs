@@ -73,6 +73,7 @@ impl Member {
             epoch: EPOCH,
             owner: Some(node.clone()),
             attempt: None,
+            began: Epoch::default(),
         };
         let topology = Topology {
             generation: Generation(1),

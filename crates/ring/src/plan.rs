@@ -153,23 +153,23 @@ pub fn without_crashed(ring: &Ring, dead: &NodeId) -> Ring {
 }
 
 /// A slot that is not where it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move<'a> {
     /// The slot.
     pub slot: Slot,
     /// Who owns it now; `None` when nobody does.
-    pub from: Option<NodeId>,
+    pub from: Option<&'a NodeId>,
     /// Who should own it.
-    pub to: NodeId,
+    pub to: &'a NodeId,
 }
 
 /// What has to move from the present owners to make `target` true, ascending by slot.
-pub fn moves(owner: impl Fn(Slot) -> Option<NodeId>, target: &Ring) -> Vec<Move> {
-    let misplaced = |slot| {
-        let (from, to) = (owner(slot), target.owner(slot)?);
-        (from.as_ref() != Some(to)).then(|| Move { slot, from, to: to.clone() })
-    };
-    Slot::all().filter_map(misplaced).collect()
+pub fn moves<'a>(
+    owner: impl Fn(Slot) -> Option<&'a NodeId>,
+    target: &'a Ring,
+) -> impl Iterator<Item = Move<'a>> {
+    let moved = move |(slot, to)| Move { slot, from: owner(slot), to };
+    target.owners().map(moved).filter(|step| step.from != Some(step.to))
 }
 
 #[cfg(test)]

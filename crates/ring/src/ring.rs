@@ -56,6 +56,16 @@ impl Ring {
         at_or_after.or_else(|| self.tokens.first_key_value()).map(|(_, owner)| owner)
     }
 
+    /// Every slot with the node that should own it, ascending by slot; nothing when the ring is empty.
+    pub fn owners(&self) -> impl Iterator<Item = (Slot, &NodeId)> {
+        let mut ahead = self.tokens.iter().peekable();
+        let first = self.tokens.values().next();
+        Slot::all().filter_map(move |slot| {
+            while ahead.next_if(|&(&position, _)| position < slot).is_some() {}
+            ahead.peek().map(|&(_, owner)| owner).or(first).map(|owner| (slot, owner))
+        })
+    }
+
     /// The tokens, ascending by position.
     pub fn tokens(&self) -> impl Iterator<Item = (Slot, &NodeId)> {
         self.tokens.iter().map(|(&position, owner)| (position, owner))

@@ -86,8 +86,8 @@ impl Cluster {
     }
 }
 
-fn moved(before: &Ring, after: &Ring) -> Vec<Move> {
-    moves(|slot| before.owner(slot).cloned(), after)
+fn moved<'a>(before: &'a Ring, after: &'a Ring) -> Vec<Move<'a>> {
+    moves(|slot| before.owner(slot), after).collect()
 }
 
 /// Every member within 1 of its exact quota, nobody else with a slot.
@@ -112,7 +112,7 @@ fn assert_few_moves(before: &Ring, after: &Ring) {
     if !before.is_empty() {
         assert_eq!(moved.len(), has.iter().map(gain).sum::<usize>());
     }
-    let givers: BTreeSet<_> = moved.iter().filter_map(|step| step.from.as_ref()).collect();
+    let givers: BTreeSet<_> = moved.iter().filter_map(|step| step.from).collect();
     assert!(moved.iter().all(|step| !givers.contains(&step.to)));
 }
 
@@ -166,14 +166,14 @@ proptest! {
             match change {
                 _ if was_empty => {}
                 Change::Join(_) => {
-                    prop_assert!(moved.iter().all(|step| newcomers.contains(&step.to)));
+                    prop_assert!(moved.iter().all(|step| newcomers.contains(step.to)));
                     let nodes = cluster.members.len();
                     let most = newcomers.len() * SLOT_COUNT.div_ceil(nodes);
                     prop_assert!(moved.len() <= most);
                     prop_assert!(newcomers.len() > 1 || moved.len() == most);
                 }
                 Change::Leave(_) => {
-                    let concerned = |step: &Move| leavers.contains(step.from.as_ref().unwrap());
+                    let concerned = |step: &Move| leavers.contains(step.from.unwrap());
                     prop_assert!(moved.iter().all(concerned));
                 }
                 Change::Reweigh(..) => prop_assert!(moved.is_empty()),
@@ -232,7 +232,7 @@ fn newcomers_take_from_every_node_that_has_a_slot_for_each_of_them() {
             for (giver, had) in grown.ring.shares() {
                 let enough = had - has[&giver] >= newcomers;
                 for newcomer in grown.newcomers() {
-                    let took = taken.contains(&(Some(giver.clone()), newcomer.clone()));
+                    let took = taken.contains(&(Some(&giver), &newcomer));
                     assert!(took || !enough, "{newcomer} took nothing from {giver}");
                 }
             }

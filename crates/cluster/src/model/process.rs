@@ -170,9 +170,9 @@ impl World {
         };
         let change = config.slots.iter().find(|change| change.slots.contains(self.slot));
         if let Some(change) = change {
-            let SlotsConfig { epoch, owner, attempt, .. } = change.clone();
+            let SlotsConfig { epoch, owner, attempt, began, .. } = change.clone();
             let boot = self.nodes[n].boot;
-            self.witness_hearing(boot, SlotRecord { epoch, owner, attempt });
+            self.witness_hearing(boot, SlotRecord { epoch, owner, attempt, began });
             let event = SlotEvent::config(change, &self.nodes[n].me);
             self.slot_event(n, event);
         }

@@ -1,42 +1,50 @@
 //! Moves of slots: starting them, committing them, giving them up.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use annulet_ring::{NodeId, NodeRef, Slot, SlotSet};
 
 use super::plan::Batch;
 use super::{
-    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, LinkId, MOVE_OVERDUE_MS, Naming,
-    SLOTS_PER_BATCH_MAX, SlotRecord,
+    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, BATCHES_IN_FLIGHT_PER_TARGET, LinkId,
+    MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX, SlotRecord,
 };
-use crate::message::{Attempt, SlotsAtEpoch, ToNode};
+use crate::message::{Attempt, Cause, SlotsAtEpoch, ToNode};
 use crate::mutant::{self, Mutant};
 
 impl Naming {
-    /// Gives every source as many batches as it may send at a time.
+    /// Starts as many batches as sources may send and targets may take at a time.
     pub(super) fn start_moves(&mut self, now_ms: u64) {
-        let sources: BTreeSet<NodeId> =
-            self.plan.waiting.keys().map(|(source, _)| source.clone()).collect();
-        for source in sources {
-            let under_way =
-                self.plan.under_way.values().filter(|batch| batch.source.id == source).count();
-            for _ in under_way..BATCHES_IN_FLIGHT_PER_SOURCE {
-                let Some(pair) = self.next_pair(now_ms, &source) else { break };
-                self.start_batch(now_ms, pair);
-            }
+        while let Some(pair) = self.next_pair(now_ms) {
+            self.start_batch(now_ms, pair);
         }
     }
 
-    /// The pair of this source with the most slots to move, among those that can move now.
-    fn next_pair(&self, now_ms: u64, source: &NodeId) -> Option<(NodeId, NodeId)> {
-        let ready = |id: &NodeId| self.members.get(id).is_some_and(super::Member::is_ready_to_move);
-        if !ready(source) {
+    /// The pair that moves next, of those that can: whose source sends the least, and of these which has most to move.
+    fn next_pair(&self, now_ms: u64) -> Option<(NodeId, NodeId)> {
+        if self.plan.waiting.is_empty() {
             return None;
         }
-        let pairs = self.plan.waiting.iter().filter(|((from, _), _)| from == source);
-        let paused = |pair| self.plan.pauses.get(pair).is_some_and(|pause| now_ms < pause.until_ms);
-        let open = pairs.filter(|(pair, _)| ready(&pair.1) && !paused(*pair));
-        open.max_by_key(|(_, slots)| slots.len()).map(|(pair, _)| pair.clone())
+        let (mut leaving, mut arriving) = (BTreeMap::new(), BTreeMap::new());
+        for batch in self.plan.under_way.values() {
+            *leaving.entry(&batch.source.id).or_insert(0) += 1;
+            *arriving.entry(&batch.target.id).or_insert(0) += 1;
+        }
+        let count = |of: &BTreeMap<&NodeId, usize>, id: &NodeId| of.get(id).copied().unwrap_or(0);
+        let ready = |id: &NodeId| self.members.get(id).is_some_and(super::Member::is_ready_to_move);
+        let open = |pair: &(NodeId, NodeId)| {
+            let (source, target) = pair;
+            count(&leaving, source) < BATCHES_IN_FLIGHT_PER_SOURCE
+                && count(&arriving, target) < BATCHES_IN_FLIGHT_PER_TARGET
+                && !self.plan.is_paused(now_ms, pair)
+                && ready(source)
+                && ready(target)
+        };
+        let pairs = self.plan.waiting.iter().filter(|(pair, _)| open(pair));
+        let next =
+            pairs.min_by_key(|(pair, slots)| (count(&leaving, &pair.0), Reverse(slots.len())));
+        next.map(|(pair, _)| pair.clone())
     }
 
     fn start_batch(&mut self, now_ms: u64, pair: (NodeId, NodeId)) {
@@ -83,7 +91,7 @@ impl Naming {
             self.decide(slot, SlotRecord { owner, attempt, ..before });
         }
         self.plan.done += batch.slots.len();
-        self.plan.pauses.remove(&batch.pair());
+        self.plan.forget_pause(&batch.pair());
         let took_ms = now_ms.saturating_sub(batch.started_ms);
         let (done, total) = (self.plan.done, self.plan.total);
         self.detail(format!(
@@ -144,14 +152,21 @@ impl Naming {
     }
 
     /// The source has given a move up by itself; nothing is in doubt.
-    pub(super) fn abort(&mut self, now_ms: u64, sender: &NodeRef, attempt: Attempt, reason: &str) {
+    pub(super) fn abort(
+        &mut self,
+        now_ms: u64,
+        sender: &NodeRef,
+        attempt: Attempt,
+        reason: &str,
+        cause: Cause,
+    ) {
         let Some(batch) = self.plan.under_way.get(&attempt).filter(|batch| batch.source == *sender)
         else {
             return;
         };
         let (pair, target) = (batch.pair(), batch.target.clone());
         let reason = reason.escape_debug().to_string();
-        let pause_ms = self.plan.pause(now_ms, pair, reason.clone());
+        let pause_ms = self.plan.pause(now_ms, pair, cause, reason.clone());
         self.note(format!(
             "move {attempt} of {sender} to {target} was given up: {reason}; next try in {pause_ms} ms"
         ));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use annulet_ring::{NodeId, NodeRef, Ring, Slot, SlotSet, balance, moves};
 
 use super::{Decision, MOVE_PAUSE_FIRST_MS, MOVE_PAUSE_MAX_MS, Naming};
-use crate::message::{Attempt, MemberState, ToNode};
+use crate::message::{Attempt, Cause, MemberState, ToNode};
 
 /// Whether the first assignment of slots has been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +38,9 @@ pub(super) struct Plan {
     pub(super) waiting: BTreeMap<(NodeId, NodeId), SlotSet>,
     pub(super) under_way: BTreeMap<Attempt, Batch>,
     /// Pairs between which a move was given up lately.
-    pub(super) pauses: BTreeMap<(NodeId, NodeId), Pause>,
+    pauses: BTreeMap<(NodeId, NodeId), Pause>,
+    /// Targets that had no memory for a batch lately.
+    full: BTreeMap<NodeId, Pause>,
     /// Attempts made by this generation.
     pub(super) attempts: u64,
     /// Slots moved since the plan was empty last.
@@ -63,13 +65,25 @@ impl Batch {
     }
 }
 
-/// No move between two nodes before a certain time.
+/// No move between two nodes, or to one, before a certain time.
 #[derive(Debug, Clone, Hash)]
 pub(super) struct Pause {
     length_ms: u64,
-    pub(super) until_ms: u64,
-    /// Why the move was given up, fit to be printed.
+    until_ms: u64,
+    /// Why the last move was given up, fit to be printed.
     pub(super) reason: String,
+}
+
+impl Pause {
+    /// Twice as long as the one before. What is given up while that lasts has failed together with it, and counts once.
+    fn after(before: Option<&Self>, now_ms: u64, reason: String) -> Self {
+        if let Some(pause) = before.filter(|pause| now_ms < pause.until_ms) {
+            return pause.clone();
+        }
+        let length_ms = before.map_or(MOVE_PAUSE_FIRST_MS, |pause| pause.length_ms * 2);
+        let length_ms = length_ms.min(MOVE_PAUSE_MAX_MS);
+        Self { length_ms, until_ms: now_ms + length_ms, reason }
+    }
 }
 
 impl Plan {
@@ -94,17 +108,51 @@ impl Plan {
         self.under_way.values().any(|batch| batch.source.id == *id || batch.target.id == *id)
     }
 
-    /// A move between the two was given up: the next one waits, twice as long each time. What is given up meanwhile
-    /// has failed with it.
-    pub(super) fn pause(&mut self, now_ms: u64, pair: (NodeId, NodeId), reason: String) -> u64 {
-        if let Some(pause) = self.pauses.get(&pair).filter(|pause| now_ms < pause.until_ms) {
-            return pause.length_ms;
-        }
-        let length_ms =
-            self.pauses.get(&pair).map_or(MOVE_PAUSE_FIRST_MS, |pause| pause.length_ms * 2);
-        let length_ms = length_ms.min(MOVE_PAUSE_MAX_MS);
-        self.pauses.insert(pair, Pause { length_ms, until_ms: now_ms + length_ms, reason });
-        length_ms
+    /// A move between the two was given up: the next one waits, twice as long each time. For a target that is full,
+    /// everybody's do. Returns for how long.
+    pub(super) fn pause(
+        &mut self,
+        now_ms: u64,
+        pair: (NodeId, NodeId),
+        cause: Cause,
+        reason: String,
+    ) -> u64 {
+        let pause = match cause {
+            Cause::Trouble => {
+                let pause = Pause::after(self.pauses.get(&pair), now_ms, reason);
+                self.pauses.entry(pair).insert_entry(pause).get().until_ms
+            }
+            Cause::TargetFull => {
+                let pause = Pause::after(self.full.get(&pair.1), now_ms, reason);
+                self.full.entry(pair.1).insert_entry(pause).get().until_ms
+            }
+        };
+        pause - now_ms
+    }
+
+    /// Whether moves between the two wait for the end of a pause.
+    pub(super) fn is_paused(&self, now_ms: u64, pair: &(NodeId, NodeId)) -> bool {
+        let lasts = |pause: &Pause| now_ms < pause.until_ms;
+        self.pauses.get(pair).is_some_and(lasts) || self.full.get(&pair.1).is_some_and(lasts)
+    }
+
+    /// A move between the two was committed.
+    pub(super) fn forget_pause(&mut self, pair: &(NodeId, NodeId)) {
+        self.pauses.remove(pair);
+        self.full.remove(&pair.1);
+    }
+
+    /// What was given up is tried again at once.
+    pub(super) fn forget_pauses(&mut self) {
+        self.pauses.clear();
+        self.full.clear();
+    }
+
+    /// The pairs between which slots wait since a move was given up.
+    pub(super) fn obstacles(&self) -> impl Iterator<Item = (&(NodeId, NodeId), &Pause)> {
+        self.waiting.keys().filter_map(|pair| {
+            Some((pair, self.full.get(&pair.1).or_else(|| self.pauses.get(pair))?))
+        })
     }
 }
 
@@ -186,13 +234,16 @@ impl Naming {
         for batch in self.plan.under_way.values() {
             busy.union_with(&batch.slots);
         }
-        self.plan.waiting.clear();
-        let owner = |slot: Slot| self.slots.get(slot).owner.as_ref().map(|node| node.id.clone());
+        let owner = |slot: Slot| self.slots.get(slot).owner.as_ref().map(|node| &node.id);
+        let mut waiting: BTreeMap<(&NodeId, &NodeId), SlotSet> = BTreeMap::new();
         for step in moves(owner, &self.ring) {
             if let Some(from) = step.from.filter(|_| !busy.contains(step.slot)) {
-                self.plan.waiting.entry((from, step.to)).or_default().insert(step.slot);
+                waiting.entry((from, step.to)).or_default().insert(step.slot);
             }
         }
+        let waiting = waiting.into_iter();
+        self.plan.waiting =
+            waiting.map(|((from, to), slots)| ((from.clone(), to.clone()), slots)).collect();
         if was_idle {
             self.plan.done = 0;
         }
@@ -205,6 +256,7 @@ impl Naming {
         self.plan
             .pauses
             .retain(|(from, to), _| members.contains_key(from) && members.contains_key(to));
+        self.plan.full.retain(|target, _| members.contains_key(target));
     }
 
     /// A member whose share has arrived is active.

@@ -81,7 +81,7 @@ impl Naming {
             for (id, &weight) in weights {
                 self.set_weight(id, weight);
             }
-            self.plan.pauses.clear();
+            self.plan.forget_pauses();
             self.replan();
         }
         Ok(rebalance)
@@ -106,14 +106,18 @@ impl Naming {
             slots: self.slots.owned(id),
             target: shares.get(id).copied().unwrap_or(0),
         };
-        let owner = |slot: Slot| self.slots.get(slot).owner.as_ref().map(|node| node.id.clone());
-        let mut transfers: BTreeMap<(NodeId, NodeId), usize> = BTreeMap::new();
+        let owner = |slot: Slot| self.slots.get(slot).owner.as_ref().map(|node| &node.id);
+        let mut transfers: BTreeMap<(&NodeId, &NodeId), usize> = BTreeMap::new();
         for step in moves(owner, ring) {
             if let Some(from) = step.from {
                 *transfers.entry((from, step.to)).or_default() += 1;
             }
         }
-        let transfer = |((from, to), slots)| Transfer { from, to, slots };
+        let transfer = |((from, to), slots): ((&NodeId, &NodeId), usize)| Transfer {
+            from: from.clone(),
+            to: to.clone(),
+            slots,
+        };
         Rebalance {
             nodes: self.members.iter().map(share).collect(),
             moves: transfers.into_iter().map(transfer).collect(),

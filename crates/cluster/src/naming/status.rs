@@ -225,11 +225,9 @@ impl Naming {
         if planned + under_way > 0 {
             reasons.push(format!("{} slots still to move", planned + under_way));
         }
-        for (pair, pause) in &self.plan.pauses {
-            if self.plan.waiting.contains_key(pair) {
-                let ((from, to), reason) = (pair, &pause.reason);
-                reasons.push(format!("the last move from {from} to {to} was given up: {reason}"));
-            }
+        for ((from, to), pause) in self.plan.obstacles() {
+            let reason = &pause.reason;
+            reasons.push(format!("the last move from {from} to {to} was given up: {reason}"));
         }
         reasons
     }

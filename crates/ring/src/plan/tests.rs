@@ -123,16 +123,14 @@ fn the_crash_of_the_only_node_leaves_an_empty_ring() {
 #[test]
 fn only_misplaced_slots_move() {
     let target = ring(&[(16380, "a"), (16383, "b")]);
+    let (a, b) = (node("a"), node("b"));
     let owner = |slot: Slot| match slot.get() {
         0 => None,
-        1..=16381 => Some(node("a")),
-        _ => Some(node("b")),
+        1..=16381 => Some(&a),
+        _ => Some(&b),
     };
-    let to = |number, from: Option<&str>, to| Move {
-        slot: Slot::new(number).unwrap(),
-        from: from.map(node),
-        to: node(to),
-    };
-    assert_eq!(moves(owner, &target), [to(0, None, "a"), to(16381, Some("a"), "b")]);
-    assert_eq!(moves(owner, &Ring::new()), []);
+    let step = |number, from, to| Move { slot: Slot::new(number).unwrap(), from, to };
+    let expected = [step(0, None, &a), step(16381, Some(&a), &b)];
+    assert_eq!(moves(owner, &target).collect::<Vec<_>>(), expected);
+    assert_eq!(moves(owner, &Ring::new()).next(), None);
 }

@@ -100,3 +100,14 @@ fn slots_without_an_owner_fall_to_the_next_that_has_one() {
     assert_eq!(ring.slots_of(&node("b")).to_string(), "21-40");
     assert!(Ring::of_owners(|_| None).is_empty());
 }
+
+#[test]
+fn all_owners_in_one_walk_are_those_of_each_slot() {
+    let rings =
+        [ring(&[(100, "a"), (200, "b")]), ring(&[(0, "a"), (16383, "b")]), ring(&[(7, "a")])];
+    for ring in rings {
+        let each = Slot::all().map(|slot| (slot, ring.owner(slot).unwrap()));
+        assert!(ring.owners().eq(each));
+    }
+    assert_eq!(Ring::new().owners().next(), None);
+}

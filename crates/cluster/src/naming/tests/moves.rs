@@ -286,3 +286,48 @@ fn progress_counts_what_moved_since_the_cluster_was_at_rest() {
     assert_eq!(moves.planned + moves.under_way + moves.done, moves.total);
     assert!((5461..=5462).contains(&moves.total), "{moves:?}");
 }
+
+/// Six nodes that do not answer MOVE, and a newcomer.
+fn six_sources() -> (World, [&'static str; 6]) {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let mut world = World::of(&names);
+    names.iter().for_each(|name| world.process(name).obedient = false);
+    world.start("g");
+    (world, names)
+}
+
+#[test]
+fn a_target_takes_so_many_batches_at_a_time_and_every_source_has_its_turn() {
+    let (mut world, names) = six_sources();
+    let asked = |world: &mut World| names.map(|name| world.process(name).moves().len());
+    assert_eq!(asked(&mut world).iter().sum::<usize>(), BATCHES_IN_FLIGHT_PER_TARGET);
+    assert!(
+        asked(&mut world).iter().all(|&count| count >= 1),
+        "nobody waits for the others' second"
+    );
+    let (attempt, target, slots) = world.process("a").moves()[0].clone();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    commit(&mut world, attempt, target, at_epoch);
+    assert_eq!(asked(&mut world).iter().sum::<usize>(), BATCHES_IN_FLIGHT_PER_TARGET + 1);
+}
+
+#[test]
+fn nobody_sends_to_a_target_that_is_full_until_its_pause_is_over() {
+    let (mut world, names) = six_sources();
+    let mut attempts: Vec<(&str, Attempt)> = Vec::new();
+    for name in names {
+        attempts.extend(world.process(name).moves().iter().map(|&(attempt, ..)| (name, attempt)));
+    }
+    for (name, attempt) in attempts {
+        let (reason, cause) = ("it is full".to_owned(), Cause::TargetFull);
+        world.send(name, ToNameNode::Abort { attempt, reason, cause });
+    }
+    let asked = |world: &mut World| -> usize {
+        names.iter().map(|name| world.process(name).moves().len()).sum()
+    };
+    assert_eq!(asked(&mut world), BATCHES_IN_FLIGHT_PER_TARGET, "no pair tries on");
+    let told = "the last move from f to g was given up: it is full";
+    assert!(world.status().reasons.iter().any(|reason| reason == told));
+    world.run(MOVE_PAUSE_FIRST_MS);
+    assert_eq!(asked(&mut world), 2 * BATCHES_IN_FLIGHT_PER_TARGET, "refused as one, tried as one");
+}
