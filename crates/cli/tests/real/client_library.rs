@@ -178,7 +178,7 @@ fn the_client_library_goes_through_a_join_and_a_drain_without_an_error_and_is_no
             "{what}: {slots} slots in {flips} flips, {sent} commands: {moved} MOVED, {:.1} a flip, {again} once more",
             moved as f64 / *flips as f64
         );
-        assert!(*slots > 5000 && *flips > 100, "{what}: {slots} slots in {flips} flips");
+        assert!(*slots > 5000 && *flips > 80, "{what}: {slots} slots in {flips} flips");
         // Redirected is only what was at the old owner as the slot flipped; nobody is told twice.
         assert!(moved * 20 < sent, "{what}: {moved} of {sent} redirected");
         assert!(again * 50 <= moved, "{what}: {again} of {moved} redirected more than once");
