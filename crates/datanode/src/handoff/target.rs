@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use annulet_cluster::handoff::Promise;
+use annulet_cluster::handoff::{Promise, STALL_MS_MAX};
 use annulet_cluster::message::{Attempt, Cause};
 use annulet_cluster::slot::{Effect, Event, SlotState};
 use annulet_net::clock;
@@ -24,6 +25,9 @@ use crate::stats;
 
 /// What is taken between two turns of the worker's other connections.
 const TURN_BYTES_MAX: usize = 64 * 1024;
+/// How long a source may say nothing in the middle of a batch: longer than it waits for this side, after which it has given
+/// up, whether its connection tells so or not.
+const SILENCE_MAX: Duration = Duration::from_millis(STALL_MS_MAX + 5_000);
 /// No entry takes less memory, with its place in the table.
 const ENTRY_BYTES_MIN: u64 = 16;
 /// A table is made for no more keys than that before they are there: their number is only what was declared.
@@ -105,9 +109,16 @@ impl Learner<'_> {
                         return Ok(());
                     }
                 }
+                () = tokio::time::sleep(SILENCE_MAX), if self.is_learning() => {
+                    return Err("the source has gone silent in the middle of a batch".to_owned());
+                }
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
             }
         }
+    }
+
+    fn is_learning(&self) -> bool {
+        self.batch.as_ref().is_some_and(|batch| !batch.open.is_empty())
     }
 
     fn take(&mut self, args: Args<'_>, out: &mut BytesMut) -> Result<(), Refusal> {
