@@ -26,8 +26,8 @@ const FORMATION_MAX: Duration = Duration::from_secs(20);
 const SETTLE_MAX: Duration = Duration::from_secs(90);
 /// Clients finish what they are at by then: no call takes longer than 10 s.
 const CLIENTS_END_MAX: Duration = Duration::from_secs(15);
-/// What was under way is forgotten by then; the memory that was promised to a copy is given back after 1.5 s.
-const REST_MAX: Duration = Duration::from_secs(5);
+/// What was under way is forgotten by then: a target waits 15 s for a source whose connection broke without a word.
+const REST_MAX: Duration = Duration::from_secs(20);
 /// A process that has ended by itself is started again after this.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
 /// Number of the first client's host.
@@ -149,6 +149,7 @@ impl Run<'_> {
         self.client(workload::stay);
         self.work();
         self.until(SETTLE_MAX, "I25: the cluster is settled", |run| check::is_settled(&run.world));
+        self.world.settled.set(Some(self.sim.elapsed()));
         self.world.stop.set(true);
         self.until(CLIENTS_END_MAX, "I25: clients have an end of every call", |run| {
             run.clients_done()

@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// Keys that nobody changes any more, and since when.
     pub(crate) stays: RefCell<BTreeMap<String, Duration>>,
     pub(crate) listings: RefCell<Vec<Listing>>,
+    /// When the cluster was settled after everything had been mended.
+    pub(crate) settled: Cell<Option<Duration>>,
     /// When a wall clock jumped first.
     pub(crate) jumped: Cell<Option<Duration>>,
     /// What clients have seen that must not be, until the checkers take it.
@@ -84,6 +86,7 @@ impl World {
             stop: Cell::new(false),
             stays: RefCell::default(),
             listings: RefCell::default(),
+            settled: Cell::new(None),
             jumped: Cell::new(None),
             seen_wrong: RefCell::default(),
         })

@@ -39,6 +39,8 @@ struct Key<'a> {
     deleted: Option<Duration>,
     /// Its slot began anew.
     is_reset: bool,
+    /// Until then the node that the slot was taken from may serve on, cut off, and know of nothing.
+    settled: Duration,
     /// When some wall clock jumped: no times are compared after that.
     jumped: Duration,
 }
@@ -73,6 +75,7 @@ impl<'a> Key<'a> {
             deletion: deletion.map(|op| op.invoked),
             deleted,
             is_reset: content.is_reset(slot),
+            settled: world.settled.get().unwrap_or(Duration::MAX),
             jumped: world.jumped.get().unwrap_or(Duration::MAX),
         })
     }
@@ -87,7 +90,8 @@ impl<'a> Key<'a> {
             _ => return None,
         };
         let Self { name, set, .. } = self;
-        if is_there && self.deleted.is_some_and(|deleted| deleted < op.invoked) {
+        let may_be_stale = self.is_reset && *ended <= self.settled;
+        if is_there && !may_be_stale && self.deleted.is_some_and(|at| at < op.invoked) {
             return Some(format!("I10: {name} is there at {ended:?} and was deleted before"));
         }
         if *reply == Reply::Integer(-1) {
