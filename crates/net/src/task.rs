@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 /// Added to the niceness of threads in the background: a third of the weight of another thread, so that they wait for those
 /// that have little to do, and do not starve beside those that never rest. See nice(2).
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(annulet_sim)))]
 const BACKGROUND_NICE: i32 = 5;
 
 /// Lets other threads go before this one from now on.

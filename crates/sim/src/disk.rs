@@ -40,8 +40,8 @@ pub(crate) struct Decided {
     pub(crate) owner: Option<NodeRef>,
     /// The attempt by which the owner came to it.
     pub(crate) attempt: Option<Attempt>,
-    /// Rises when the slot begins anew, empty. What was written in one life cannot be expected in another.
-    pub(crate) life: u32,
+    /// The epoch at which the slot began, empty: its life. What was written in one cannot be expected in another.
+    pub(crate) life: Epoch,
 }
 
 /// A slot changed hands by a commit.
@@ -70,14 +70,13 @@ impl Disk {
 
 impl Content {
     /// The life in which something happened under an epoch of a slot.
-    pub(crate) fn life(&self, slot: Slot, epoch: Epoch) -> Option<u32> {
+    pub(crate) fn life(&self, slot: Slot, epoch: Epoch) -> Option<Epoch> {
         self.decided.get(&slot)?.get(&epoch).map(|decided| decided.life)
     }
 
-    /// The present record of a slot, and its life.
-    pub(crate) fn present(&self, slot: Slot) -> Option<(&SlotRecord, u32)> {
-        let record = &self.stored.as_ref()?.slots[slot];
-        Some((record, self.life(slot, record.epoch).unwrap_or(0)))
+    /// The present record of a slot.
+    pub(crate) fn present(&self, slot: Slot) -> Option<&SlotRecord> {
+        Some(&self.stored.as_ref()?.slots[slot])
     }
 
     /// Whether a slot ever began anew: what was written before that may be gone.
@@ -95,7 +94,6 @@ impl Content {
 
     /// Keeps what is decided about one slot, before it replaces `before` in the store.
     fn note(&mut self, slot: Slot, before: &SlotRecord, after: &SlotRecord) {
-        let life_before = self.life(slot, before.epoch).unwrap_or(0);
         let history = self.decided.entry(slot).or_default();
         if let Some((&highest, _)) = history.last_key_value()
             && after.epoch <= highest
@@ -105,19 +103,17 @@ impl Content {
                 after.epoch
             ));
         }
-        let life_max = history.values().map(|decided| decided.life).max().unwrap_or(0);
-        let stays = before.owner == after.owner;
-        let committed = after.attempt.is_some() && after.attempt != before.attempt;
-        let life = if stays || committed { life_before } else { life_max + 1 };
-        let (owner, attempt) = (after.owner.clone(), after.attempt);
+        // A store that was set back does not know who had the slot last.
+        let last = history.last_key_value().and_then(|(_, decided)| decided.owner.clone());
+        let (owner, attempt, life) = (after.owner.clone(), after.attempt, after.began);
         history.insert(after.epoch, Decided { owner: owner.clone(), attempt, life });
-        match (attempt, &before.owner) {
-            (Some(attempt), _) if committed => {
+        match (attempt, last) {
+            (Some(attempt), _) if after.attempt != before.attempt => {
                 self.flips += 1;
                 self.commits.push(Commit { slot, attempt, owner });
             }
-            (_, Some(from)) if !stays => {
-                self.resets.push(Reset { slot, at: sim::elapsed(), from: from.clone() });
+            (_, Some(from)) if after.began == after.epoch => {
+                self.resets.push(Reset { slot, at: sim::elapsed(), from });
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use annulet_ring::Slot;
+use annulet_ring::{Epoch, Slot};
 
 use super::{Checks, Written, list};
 use crate::history::{Op, Outcome, Reply};
@@ -37,13 +37,13 @@ struct Key<'a> {
     ends: BTreeMap<&'a str, usize>,
     world: &'a World,
     /// The slot's life in which the value was read.
-    life: u32,
+    life: Option<Epoch>,
 }
 
 impl<'a> Key<'a> {
     fn new(name: &'a str, value: &'a str, world: &'a World) -> Self {
         let slot = Slot::of_key(name.as_bytes());
-        let life = world.disk.content().present(slot).map_or(0, |(_, life)| life);
+        let life = world.disk.content().present(slot).map(|record| record.began);
         let mut ends = BTreeMap::new();
         let mut end = 0;
         for word in value.split_inclusive(';') {
@@ -99,7 +99,7 @@ impl<'a> Key<'a> {
                 list(&ran)
             ));
         }
-        let in_this_life = ran.iter().any(|ran| self.life_of(ran) == Some(self.life));
+        let in_this_life = ran.iter().any(|ran| self.life_of(ran) == self.life);
         let found = self.ends.get(word).copied();
         match (&op.ended, found) {
             (_, Some(_)) if !in_this_life => checks.violated(format!(
@@ -140,7 +140,7 @@ impl<'a> Key<'a> {
         }
     }
 
-    fn life_of(&self, ran: &Written) -> Option<u32> {
+    fn life_of(&self, ran: &Written) -> Option<Epoch> {
         self.world.disk.content().life(ran.slot, ran.epoch)
     }
 }

@@ -32,9 +32,9 @@ fn check_sum(
     values: &BTreeMap<String, String>,
 ) {
     let content = world.disk.content();
-    let life = content.present(slot).map_or(0, |(_, life)| life);
+    let life = content.present(slot).map(|record| record.began);
     let ran = checks.counted.get(key).map_or(0, |epochs| {
-        epochs.iter().filter(|&&epoch| content.life(slot, epoch) == Some(life)).count()
+        epochs.iter().filter(|&&epoch| content.life(slot, epoch) == life).count()
     });
     let Some(found) = values.get(key) else {
         return checks.violated(format!("I25: {key} could not be read in the end"));
