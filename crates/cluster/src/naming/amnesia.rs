@@ -3,10 +3,10 @@
 //! A store does not know that it is an old copy, and neither does a node that has heard of nothing later. So after a start
 //! nothing is decided about slots until every member is back, or its trial is over, or all had [`AMNESIA_MS`] to be.
 //!
-//! A registration shows that the store is an old copy: the node has obeyed a NameNode that started later than this one, or it knows of a version, an
-//! epoch or an owner that was never issued here. From then on nothing is decided and nobody is told who owns what; nodes
-//! serve as before. When more than half of all members have said what they know, the latest decision about each slot
-//! counts again, under an epoch, a version and a generation above all that anybody has seen.
+//! A registration shows that the store is an old copy: the node has obeyed a NameNode that started later than this one,
+//! or it knows of a version, an epoch or an owner that was never issued here. From then on nothing is decided and nobody
+//! is told who owns what; nodes serve as before. When enough members have said what they know ([`Naming::remember`]), the
+//! latest decision about each slot counts again, under an epoch, a version and a generation above all that anybody has seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -225,22 +225,36 @@ impl Naming {
     }
 
     /// Who has to say what it knows: the members, and whoever owns a slot as others know it, unless that one is known to
-    /// be dead or gone.
+    /// be dead or gone. A member that does not answer and owns nothing any more has left since the copy was made.
     fn expected(&self) -> BTreeSet<&NodeId> {
         let departed: BTreeSet<&NodeRef> = self.departed.iter().map(|left| &left.node).collect();
-        let owners = self.memory.known.values().filter_map(|record| record.owner.as_ref());
-        let owners = owners.filter(|owner| !departed.contains(owner));
-        self.members.keys().chain(owners.map(|owner| &owner.id)).collect()
+        let latest = |slot| self.memory.known.get(&slot).unwrap_or_else(|| self.slots.get(slot));
+        let owners = Slot::all().filter_map(|slot| latest(slot).owner.as_ref());
+        let owners: BTreeSet<&NodeId> =
+            owners.filter(|owner| !departed.contains(owner)).map(|owner| &owner.id).collect();
+        let has_left = |id: &NodeId| self.is_lost(id) && !owners.contains(id);
+        self.members.keys().filter(|id| !has_left(id)).chain(owners.iter().copied()).collect()
     }
 
-    /// Ends the amnesia when enough is known.
+    /// Whether it has not said what it knows, and may still do so.
+    fn is_awaited(&self, id: &NodeId) -> bool {
+        !self.memory.reporters.contains(id) && !self.is_gone(id)
+    }
+
+    /// Ends the amnesia when all have said what they know, or, after [`AMNESIA_MS`], more than half. Just half are enough
+    /// when the others have failed their trials, as for any sentence (S21).
     pub(super) fn remember(&mut self, now_ms: u64) {
         let Some(lost_ms) = self.memory.lost_ms else { return };
-        let (expected, reporters) = (self.expected(), &self.memory.reporters);
-        let missing =
-            expected.iter().filter(|id| !reporters.contains(**id) && !self.is_gone(id)).count();
-        let (reported, expected) = (reporters.len(), expected.len());
-        let enough = missing == 0 || (missing * 2 < expected && now_ms >= lost_ms + AMNESIA_MS);
+        let expected = self.expected();
+        let absent: Vec<&NodeId> =
+            expected.iter().copied().filter(|id| self.is_awaited(id)).collect();
+        let may_be_cut_off = match absent.iter().all(|id| self.is_lost(id)) {
+            true => absent.len() * 2 > expected.len(),
+            false => absent.len() * 2 >= expected.len(),
+        };
+        let had_time = now_ms >= lost_ms + AMNESIA_MS;
+        let enough = absent.is_empty() || (had_time && !may_be_cut_off);
+        let (reported, expected) = (self.memory.reporters.len(), expected.len());
         if reported == 0 || !enough {
             return;
         }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use annulet_ring::{NodeId, NodeRef, without_crashed};
 
 use super::{
-    Effect, GRACE_MS, LinkId, Member, Naming, ProbeId, ProbeOutcome, RETRIAL_MS, STANDSTILL_MS,
-    Trial,
+    Effect, GRACE_MS, LinkId, Naming, ProbeId, ProbeOutcome, RETRIAL_MS, STANDSTILL_MS, Trial,
 };
 use crate::message::{Load, ToNode};
 
@@ -204,10 +203,12 @@ impl Naming {
     }
 
     /// Whether at least half of the members were reached since a trial began: long enough for heartbeats of all who can
-    /// be heard.
+    /// be heard. Who is silent and owns nothing does not count: it may have left since an old copy of the store was made.
     fn reaches_half_since(&self, began_ms: u64) -> bool {
-        let reached = |member: &&Member| member.is_reached_since(began_ms);
-        self.members.values().filter(reached).count() * 2 >= self.members.len()
+        let (reached, silent): (Vec<_>, Vec<_>) =
+            self.members.iter().partition(|(_, member)| member.is_reached_since(began_ms));
+        let silent_owners = silent.iter().filter(|(id, _)| self.slots.owned(id) > 0).count();
+        reached.len() >= silent_owners
     }
 
     /// Its slots fall, empty, to the ring successors at once, what was under way with it is void, and a rebalance is

@@ -1,5 +1,6 @@
 //! A NameNode whose store is an old copy, or that is not the only one (R10).
 
+use super::failure::silence;
 use super::*;
 
 /// A cluster of three in which `c` joined after a copy of the store had been made, and that copy.
@@ -86,6 +87,42 @@ fn what_nobody_holds_starts_again_empty_when_its_owner_says_so() {
     world.settle();
     world.assert_balanced(&["a", "b"]);
     assert!(lost.iter().all(|slot| world.stored.slots[slot].attempt.is_none()), "and empty");
+}
+
+#[test]
+fn members_that_left_since_the_copy_was_made_are_not_waited_for_even_if_their_machines_are_gone() {
+    let mut world = World::of(&["a", "b", "c", "d"]);
+    let copy = world.stored.clone();
+    for name in ["b", "c", "d"] {
+        world.drain(name, false).unwrap();
+        world.settle();
+        silence(&mut world, &[name], true);
+    }
+    let before = owners(&world);
+    restore(&mut world, copy, 0);
+    world.connect("a");
+    world.run(2 * AMNESIA_MS);
+    assert!(world.has_note("1 of 1 members have said what they know"));
+    world.settle();
+    assert_nothing_is_lost(&world, &before);
+    world.assert_balanced(&["a"]);
+}
+
+#[test]
+fn half_of_the_owners_are_enough_when_the_others_have_failed_their_trials() {
+    let mut world = World::of(&["a", "b", "c", "d"]);
+    let copy = world.stored.clone();
+    world.rebalance(&[("d", 200)], false).unwrap();
+    world.settle();
+    silence(&mut world, &["b", "c"], true);
+    restore(&mut world, copy, 0);
+    for name in ["a", "d"] {
+        world.connect(name);
+    }
+    world.run(2 * AMNESIA_MS);
+    assert!(world.has_note("2 of 4 members have said what they know"));
+    world.settle();
+    world.assert_balanced(&["a", "d"]);
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn a_name_node_that_stood_still_accuses_nobody_at_once() {
 }
 
 /// The machines of these nodes, or the network to them, are silent; their links are not known to be lost.
-fn silence(world: &mut World, names: &[&str], silent: bool) {
+pub(super) fn silence(world: &mut World, names: &[&str], silent: bool) {
     for name in names {
         let process = world.process(name);
         (process.running, process.mute) = (!silent, silent);
@@ -209,6 +209,18 @@ fn the_death_of_most_members_is_believed_when_there_is_more_than_silence() {
 fn the_silence_of_half_of_the_members_is_their_death() {
     let mut world = World::of(&["a", "b", "c", "d"]);
     silence(&mut world, &["a", "b"], true);
+    world.run(3000);
+    world.settle();
+    world.assert_balanced(&["c", "d"]);
+}
+
+#[test]
+fn new_nodes_count_against_silent_ones() {
+    let mut world = World::of(&["a", "b", "c"]);
+    silence(&mut world, &["a", "b"], true);
+    world.run(3000);
+    assert!(world.state("a").is_some());
+    world.start("d");
     world.run(3000);
     world.settle();
     world.assert_balanced(&["c", "d"]);
