@@ -62,26 +62,37 @@ pub(crate) async fn run(node: Arc<Node>) {
 /// is over. Returns where to begin next time.
 async fn expire(node: &Node, first: Slot) -> Slot {
     let (now, started) = (UnixMillis(clock::unix_millis()), clock::boot_millis());
-    let mut from = first;
+    let mut rounds = Rounds { from: Some(first), found: true };
     let mut looked_at = 0;
-    // Whether a slot was found since the last turn from the last slot to the first.
-    let mut found = true;
-    loop {
-        match node.keyspace().due(now, from) {
-            Some(slot) => {
-                found |= expire_slot(node, slot, now);
-                from = Slot::new(slot.get() + 1).unwrap_or(Slot::FIRST);
-            }
-            None if !found => return Slot::FIRST,
-            None => (from, found) = (Slot::FIRST, false),
-        }
+    while let Some(slot) = rounds.next(|from| node.keyspace().due(now, from)) {
+        rounds.found |= expire_slot(node, slot, now);
         looked_at += 1;
         if looked_at % SLOTS_PER_TURN_MAX == 0 {
             if clock::boot_millis() - started >= EXPIRY_MS_MAX {
-                return from;
+                return rounds.from.unwrap_or(Slot::FIRST);
             }
             tokio::task::yield_now().await;
         }
+    }
+    Slot::FIRST
+}
+
+/// The slots in which something has expired, round after round, until one round has found none that may be changed.
+struct Rounds {
+    /// Where to go on; none behind the last slot.
+    from: Option<Slot>,
+    /// Whether this round has found one.
+    found: bool,
+}
+
+impl Rounds {
+    fn next(&mut self, due: impl Fn(Slot) -> Option<Slot>) -> Option<Slot> {
+        let mut next = self.from.and_then(&due);
+        if next.is_none() && std::mem::take(&mut self.found) {
+            next = due(Slot::FIRST);
+        }
+        self.from = Slot::new(next?.get() + 1);
+        next
     }
 }
 
@@ -154,4 +165,24 @@ fn pack_batch(node: &Node, (first, place): (Slot, usize)) -> (usize, Option<(Slo
         }
     }
     (entries, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is looked at when these slots are due and stay so, as in a slot that another node owns.
+    fn looks(due: &[u16], first: u16) -> Vec<u16> {
+        let mut rounds = Rounds { from: Slot::new(first), found: true };
+        let due = |from: Slot| due.iter().copied().filter_map(Slot::new).find(|&slot| slot >= from);
+        std::iter::from_fn(|| rounds.next(due)).map(Slot::get).take(10).collect()
+    }
+
+    #[test]
+    fn one_round_is_enough_where_nothing_may_be_removed_and_the_last_slot_is_no_exception() {
+        let last = Slot::all().last().unwrap().get();
+        assert!(looks(&[], 0).is_empty());
+        assert_eq!(looks(&[3, 7], 0), [3, 7, 3, 7]);
+        assert_eq!(looks(&[3, last], 5), [last, 3, last]);
+    }
 }
