@@ -43,6 +43,11 @@ impl Violations {
         self.0.entry(invariant).or_default().push(what);
     }
 
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The first of each, and how many more there are.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -1,14 +1,19 @@
 //! The command line, and what it prints.
 
-use std::collections::BTreeMap;
+use std::io;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use annulet_cluster::mutant::{self, Mutant};
-use annulet_sim::{fault_names, run, trace};
+use annulet_cluster::mutant::Mutant;
+use annulet_sim::{Kind, Report, Summary, trace};
 use clap::Parser;
 
-/// Runs whole clusters in one thread, on virtual time and a network that fails.
+use crate::seeds::Seeds;
+
+/// How often a long run says on standard error how far it is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Runs whole clusters, each in one thread, on virtual time and a network that fails.
 #[derive(Debug, Parser)]
 struct Args {
     /// So many seeds, beginning with --first.
@@ -24,8 +29,8 @@ struct Args {
     #[arg(long)]
     seed: Option<u64>,
     /// Kinds of faults, separated by commas; none with --faults "".
-    #[arg(long, value_delimiter = ',', default_values_t = fault_names())]
-    faults: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_values = Kind::ALL.map(Kind::name), value_parser = fault)]
+    faults: Vec<Option<Kind>>,
     /// A line for each seed, not only for those with violations.
     #[arg(long)]
     verbose: bool,
@@ -33,6 +38,9 @@ struct Args {
     /// finds it.
     #[arg(long, value_name = "M1,M2...", value_delimiter = ',', num_args = 0..=1, default_missing_value = "all")]
     mutants: Vec<String>,
+    /// Seeds that run at the same time; as many as there are processors unless given.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// What the trace shows, as RUST_LOG says it.
     #[arg(long, default_value = "info")]
     trace: String,
@@ -47,80 +55,88 @@ pub(crate) fn main() -> ExitCode {
         }
         None => (args.first, args.seeds),
     };
-    let started = Instant::now();
-    let faults: Vec<String> = args.faults.iter().filter(|name| !name.is_empty()).cloned().collect();
-    if !args.mutants.is_empty() {
-        return mutants((first, seeds), &faults, &args.mutants);
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let seeds = Seeds {
+        range: first..first + seeds,
+        until: args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+        faults: args.faults.iter().flatten().copied().collect(),
+        jobs: args.jobs.unwrap_or_else(processors).max(1),
+        mutant: None,
+    };
+    let outcome = match args.mutants.is_empty() {
+        true => all(&seeds, args.verbose || args.seed.is_some()),
+        false => mutants(&seeds, &args.mutants),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("no thread for the seeds: {error}");
+            ExitCode::from(2)
+        }
     }
-    let mut fired = BTreeMap::new();
-    let (mut ran, mut failed, mut flips, mut requests) = (0_u64, 0, 0, 0);
-    for seed in first..first + seeds {
-        if args.seconds.is_some_and(|limit| started.elapsed().as_secs() >= limit) {
-            break;
-        }
-        ran += 1;
-        let report = match run(seed, &faults) {
-            Ok(report) => report,
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::from(2);
-            }
-        };
-        for (fault, count) in &report.faults {
-            *fired.entry(fault.clone()).or_insert(0) += count;
-        }
-        flips += report.flips;
-        requests += report.requests;
-        if args.seed.is_some() || args.verbose || !report.violations.is_empty() {
-            println!(
-                "seed {seed}: {} requests, {} acknowledged, {} flips, {} resets, {:.1} s of virtual time",
-                report.requests,
-                report.acknowledged,
-                report.flips,
-                report.resets,
-                report.elapsed.as_secs_f64()
-            );
-        }
-        for violation in &report.violations {
-            println!("seed {seed}: {violation}");
-        }
-        failed += u64::from(!report.violations.is_empty());
-    }
-    for (fault, count) in &fired {
-        println!("{count:>8} {fault}");
-    }
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    println!(
-        "{ran} seeds, {failed} with violations; {:.0} seeds a minute; {requests} requests, {flips} flips",
-        ran as f64 / minutes
-    );
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints for each mutant the first of the seeds that kills it, and by what. A failure if one lives.
-fn mutants((first, seeds): (u64, u64), faults: &[String], names: &[String]) -> ExitCode {
+/// A kind of fault; nothing for an empty word, which is how to say none.
+fn fault(name: &str) -> Result<Option<Kind>, String> {
+    match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
+        None if !name.is_empty() => {
+            Err(format!("there are {}", Kind::ALL.map(Kind::name).join(", ")))
+        }
+        kind => Ok(kind),
+    }
+}
+
+/// Runs all seeds and prints what they found. Whether it was nothing.
+fn all(seeds: &Seeds, verbose: bool) -> io::Result<bool> {
+    let started = Instant::now();
+    let mut told = started;
+    let mut summary = Summary::default();
+    for report in seeds.run()? {
+        if verbose || !report.violations.is_empty() {
+            println!("{report}");
+        }
+        print_violations(&report);
+        summary.add(&report);
+        if told.elapsed() >= PROGRESS_INTERVAL {
+            told = Instant::now();
+            eprintln!("{}", summary.line(started.elapsed()));
+        }
+    }
+    for (fault, count) in &summary.faults {
+        println!("{count:>8} {fault}");
+    }
+    println!("{}", summary.line(started.elapsed()));
+    Ok(summary.failed == 0)
+}
+
+fn print_violations(report: &Report) {
+    for violation in &report.violations {
+        println!("seed {}: {violation}", report.seed);
+    }
+}
+
+/// Prints for each mutant a seed that kills it, and by what. False if one lives.
+fn mutants(seeds: &Seeds, names: &[String]) -> io::Result<bool> {
     let is_named =
         |mutant: &Mutant| names.iter().any(|name| *name == "all" || *name == format!("{mutant:?}"));
-    let mut alive = 0;
+    let mut all_killed = true;
     for mutant in Mutant::ALL.into_iter().filter(is_named) {
-        mutant::choose(Some(mutant));
-        let found = (first..first + seeds).find_map(|seed| {
-            let violation = run(seed, faults).ok()?.violations.into_iter().next()?;
-            Some((seed, violation))
+        let seeds = Seeds { mutant: Some(mutant), ..seeds.clone() };
+        let mut ran = 0;
+        let found = seeds.run()?.find_map(|report| {
+            ran += 1;
+            Some((report.seed, report.violations.into_iter().next()?))
         });
         match found {
             Some((seed, violation)) => {
-                println!(
-                    "{mutant:?}: killed after {} seeds by seed {seed}: {violation}",
-                    seed - first + 1
-                );
+                println!("{mutant:?}: killed after {ran} seeds by seed {seed}: {violation}");
             }
             None => {
-                alive += 1;
-                println!("{mutant:?}: alive after {seeds} seeds");
+                all_killed = false;
+                println!("{mutant:?}: alive after {ran} seeds");
             }
         }
     }
-    mutant::choose(None);
-    if alive == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(all_killed)
 }

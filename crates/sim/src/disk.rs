@@ -24,6 +24,8 @@ pub(crate) struct Content {
     pub(crate) full: bool,
     /// Every decision about every slot that was ever durable, also if the disk was set back since.
     pub(crate) decided: BTreeMap<Slot, BTreeMap<Epoch, Decided>>,
+    /// Every process that was ever declared dead, or had left, also if the disk was set back since.
+    pub(crate) departed: BTreeSet<NodeRef>,
     /// Decisions that gave a slot to a node that had not learned it.
     pub(crate) resets: Vec<Reset>,
     /// Commits that nobody has looked at yet.
@@ -72,6 +74,13 @@ impl Content {
     /// The life in which something happened under an epoch of a slot.
     pub(crate) fn life(&self, slot: Slot, epoch: Epoch) -> Option<Epoch> {
         self.decided.get(&slot)?.get(&epoch).map(|decided| decided.life)
+    }
+
+    /// Whether a process that serves a slot under an epoch has not heard yet that it is no member any more, and who has the
+    /// slot. In a cache it serves on until it hears of it.
+    pub(crate) fn is_left_behind(&self, node: &NodeRef, slot: Slot, epoch: Epoch) -> bool {
+        let latest = self.decided.get(&slot).and_then(|history| history.last_key_value());
+        self.departed.contains(node) && latest.is_some_and(|(&latest, _)| epoch < latest)
     }
 
     /// The present record of a slot.
@@ -139,6 +148,9 @@ impl MetaStore for Disk {
                     let before = stored.slots[slot].clone();
                     content.note(slot, &before, record);
                 }
+            }
+            if let Decision::Departed(departed) = decision {
+                content.departed.insert(departed.node.clone());
             }
             stored.apply(decision)?;
         }

@@ -10,7 +10,7 @@ use annulet_cluster::naming::Stored;
 use annulet_net::sim::{self, Random};
 use turmoil::Sim;
 
-pub(crate) use kind::Kind;
+pub use kind::Kind;
 pub(crate) use moves::Moment;
 use moves::Moves;
 
@@ -38,7 +38,7 @@ pub(crate) enum Victim {
 }
 
 /// A fault that is to come: at the moment, if it comes after `at`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) at: Duration,
     pub(crate) moment: Moment,
@@ -48,6 +48,8 @@ pub(crate) struct Fault {
     pub(crate) to_namenode: bool,
     /// How long it lasts; chance says it otherwise.
     pub(crate) lasts: Option<Duration>,
+    /// What is to come when this one has come about, counted from then.
+    pub(crate) then: Option<Box<Fault>>,
 }
 
 /// What ends a fault.
@@ -107,11 +109,15 @@ impl Faults {
         }
         let moves = Moves::look(world, nodes);
         for index in (0..due).rev() {
-            let fault = self.to_come[index];
-            if moves.moments.contains(&fault.moment) {
-                self.to_come.remove(index);
-                if self.begin(sim, world, (nodes, &moves), fault) {
-                    *self.fired.entry((fault.kind, fault.moment)).or_default() += 1;
+            if !moves.moments.contains(&self.to_come[index].moment) {
+                continue;
+            }
+            let fault = self.to_come.remove(index);
+            if self.begin(sim, world, (nodes, &moves), &fault) {
+                *self.fired.entry((fault.kind, fault.moment)).or_default() += 1;
+                if let Some(next) = fault.then {
+                    self.to_come.push(Fault { at: since + next.at, ..*next });
+                    self.to_come.sort_by_key(|fault| fault.at);
                 }
             }
         }
@@ -138,9 +144,9 @@ impl Faults {
         sim: &mut Sim<'_>,
         world: &World,
         (nodes, moves): (&[usize], &Moves),
-        fault: Fault,
+        fault: &Fault,
     ) -> bool {
-        let Fault { kind, victim, to_namenode, lasts, .. } = fault;
+        let Fault { kind, victim, to_namenode, lasts, .. } = *fault;
         let victims = match victim {
             Victim::Source if !moves.sources.is_empty() => &moves.sources,
             Victim::Target if !moves.targets.is_empty() => &moves.targets,

@@ -12,6 +12,7 @@
 //! | `faults` | faults and their mending |
 //! | `workload` | clients whose every write stays visible |
 //! | `check` | the invariants of docs/protocol.md |
+//! | `report` | what came of one run, and of many |
 //! | `trace` | what happened, readable |
 //!
 //! Built and run by `scripts/sim`; without `--cfg annulet_sim` this crate is empty.
@@ -22,10 +23,13 @@ mod disk;
 mod faults;
 mod history;
 mod plan;
+mod report;
 mod run;
 pub mod trace;
 mod wire;
 mod workload;
 mod world;
 
-pub use run::{Report, fault_names, run};
+pub use faults::Kind;
+pub use report::{Report, Summary};
+pub use run::run;

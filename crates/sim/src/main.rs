@@ -8,6 +8,8 @@ fn main() {
 
 #[cfg(annulet_sim)]
 mod command;
+#[cfg(annulet_sim)]
+mod seeds;
 
 #[cfg(annulet_sim)]
 fn main() -> std::process::ExitCode {

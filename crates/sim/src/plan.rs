@@ -15,9 +15,11 @@ const NODES_MAX: usize = 5;
 const FAULTS_MAX: u64 = 5;
 /// So many seeds in a hundred have one of the following as well.
 const RACE_PERCENT: u64 = 40;
+/// The second fault of a race comes so long after the first one, so that what was on its way before has arrived.
+const RACE_GAP: Duration = Duration::from_millis(20);
 
-/// Two faults in the same move that chance alone would rarely bring together, and how long each lasts at the most, in
-/// milliseconds. Links are those to the NameNode.
+/// Two faults in the same move that chance alone would rarely bring together, the second when the first has come about,
+/// and how long each lasts at the most, in milliseconds. Links are those to the NameNode.
 type Race = [(Moment, Kind, Victim, u64); 2];
 const RACES: [Race; 5] = [
     // S6: the target dies with its copy and is back, empty, while the question for the commit is on its way.
@@ -119,17 +121,21 @@ impl Plan {
                 victim: victims[random.below(victims.len() as u64) as usize],
                 to_namenode: random.percent(30),
                 lasts: None,
+                then: None,
             });
         }
         if random.percent(RACE_PERCENT) {
             let race = RACES[random.below(RACES.len() as u64) as usize];
             // It waits for the next move, if there is one.
             let at = Duration::from_millis(random.below(last_change.as_millis() as u64));
-            faults.extend(race.map(|(moment, kind, victim, millis)| {
+            let [first, second] = race.map(|(moment, kind, victim, millis)| {
                 let lasts = Some(Duration::from_millis(1 + random.below(millis)));
-                Fault { at, moment, kind, victim, to_namenode: true, lasts }
-            }));
-            faults.retain(|fault| kinds.contains(&fault.kind));
+                Fault { at, moment, kind, victim, to_namenode: true, lasts, then: None }
+            });
+            if kinds.contains(&first.kind) && kinds.contains(&second.kind) {
+                let then = Some(Box::new(Fault { at: RACE_GAP, ..second }));
+                faults.push(Fault { then, ..first });
+            }
         }
         faults
     }

@@ -12,6 +12,7 @@ use turmoil::{Builder, Sim};
 use crate::check::{self, Checks};
 use crate::faults::{Faults, Kind};
 use crate::plan::{Change, Plan};
+use crate::report::Report;
 use crate::wire::{Answer, Wire};
 use crate::workload::{self, APPEND_KEYS, COUNTERS, append_key, counter_key};
 use crate::world::{self, LEFT, Process, TICK, World, node_host, node_name};
@@ -33,58 +34,19 @@ const RESTART_PAUSE: Duration = Duration::from_millis(300);
 /// Number of the first client's host.
 const CLIENT_HOST_FIRST: u32 = 100;
 
-/// What came of a run.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Its seed.
-    pub seed: u64,
-    /// What must not be, a line each.
-    pub violations: Vec<String>,
-    /// Requests of clients.
-    pub requests: usize,
-    /// Those of them that were acknowledged.
-    pub acknowledged: usize,
-    /// Slots that changed hands by a commit.
-    pub flips: u64,
-    /// Slots that began anew, empty.
-    pub resets: usize,
-    /// Faults that came about, by their kind.
-    pub faults: BTreeMap<String, u64>,
-    /// Virtual time.
-    pub elapsed: Duration,
-}
-
-/// Runs one seed to its end, with faults of the kinds that are named.
-///
-/// # Errors
-/// Says which kinds there are when one is not.
-pub fn run(seed: u64, kinds: &[String]) -> Result<Report, String> {
-    let kinds = kinds.iter().map(|name| {
-        let known = Kind::ALL.iter().find(|kind| kind.name() == name);
-        known.copied().ok_or_else(|| {
-            let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-            format!("{name:?} is no kind of fault; there are {}", names.join(", "))
-        })
-    });
-    let kinds: Vec<Kind> = kinds.collect::<Result<_, _>>()?;
-
+/// Runs one seed to its end, or to the first violation, with faults of some kinds.
+pub fn run(seed: u64, kinds: &[Kind]) -> Report {
     sim::begin(seed);
-    let report = Rc::new(RefCell::new(Report { seed, ..Report::default() }));
-    let finished = Rc::clone(&report);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::new(seed, &kinds);
+        let mut run = Run::new(seed, kinds);
         run.whole();
-        *finished.borrow_mut() = run.report();
+        run.report()
     }));
-    if outcome.is_err() {
-        report.borrow_mut().violations.push("a task panicked; see above".to_owned());
-    }
-    Ok(report.take())
-}
-
-/// The names of all kinds of faults.
-pub fn fault_names() -> Vec<String> {
-    Kind::ALL.iter().map(|kind| kind.name().to_owned()).collect()
+    outcome.unwrap_or_else(|_| Report {
+        seed,
+        violations: vec!["a task panicked; see above".to_owned()],
+        ..Report::default()
+    })
 }
 
 struct Run<'a> {
@@ -155,7 +117,12 @@ impl Run<'_> {
             run.clients_done()
         });
         let values = self.read();
-        self.sweep();
+        if self.checks.violations.is_empty() {
+            self.sweep();
+        }
+        if !self.checks.violations.is_empty() {
+            return;
+        }
         let (checks, world) = (&mut self.checks, &*self.world);
         check::check_appends(checks, world, &values);
         check::check_counters(checks, world, &values);
@@ -167,9 +134,10 @@ impl Run<'_> {
 
     /// I9: nothing is left over of what was under way.
     fn sweep(&mut self) {
-        if !self.until(REST_MAX, "I9: nothing is left over", |run| {
+        let is_clean = self.until(REST_MAX, "I9: nothing is left over", |run| {
             check::leftovers(&run.world).is_empty()
-        }) {
+        });
+        if !is_clean {
             let left = check::leftovers(&self.world).join(", ");
             self.checks.violated(format!("I9: there are {left}"));
         }
@@ -196,7 +164,8 @@ impl Run<'_> {
         })
     }
 
-    /// One step of the simulation, and a look at it.
+    /// One step of the simulation, and a look at it. False: it is over, or something is wrong, and what follows from that
+    /// says nothing more.
     fn step(&mut self) -> bool {
         let stepped = self.sim.step();
         if let Err(error) = &stepped {
@@ -206,7 +175,7 @@ impl Run<'_> {
         sim::set_now(now);
         self.checks.step(&self.world, now);
         self.supervise();
-        stepped.is_ok()
+        self.checks.violations.is_empty()
     }
 
     /// A process that has ended by itself leaves nothing behind; all but nodes that have left are started again.

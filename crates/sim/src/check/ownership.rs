@@ -94,11 +94,8 @@ impl Ownership {
         }
         let mut writers: BTreeMap<Slot, (NodeRef, Epoch)> = BTreeMap::new();
         let content = world.disk.content();
-        let departed = content.stored.as_ref().map(|stored| &stored.departed);
         for (process, audit, changes, me) in &running {
             self.seen.insert(*process, *changes);
-            // It does not know yet; in a cache it serves on until it hears of it.
-            let is_dead = departed.is_some_and(|all| all.iter().any(|other| other.node == *me));
             audit.slots(|slot, role, _| {
                 self.note_shown(process.0, slot, role.serves(), now);
                 let highest = self.epochs.entry((*process, slot)).or_default();
@@ -106,7 +103,7 @@ impl Ownership {
                     violations.add(format!("I3: at {now:?} {me} goes back to epoch {} of slot {slot} from {highest}", role.epoch()));
                 }
                 *highest = (*highest).max(role.epoch());
-                if !role.may_write() || is_dead {
+                if !role.may_write() || content.is_left_behind(me, slot, role.epoch()) {
                     return;
                 }
                 if let Some((other, epoch)) = writers.insert(slot, (me.clone(), role.epoch())) {

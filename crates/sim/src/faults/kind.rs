@@ -2,7 +2,7 @@
 
 /// What can go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A link becomes slow.
     Delay,
     /// Nothing arrives on a link for a while, in either direction; then everything does.
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::Delay,
         Self::Hold,
         Self::Stop,
@@ -41,7 +41,7 @@ impl Kind {
     ];
 
     /// Its name in reports and on the command line.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Delay => "delay",
             Self::Hold => "hold",
