@@ -73,6 +73,14 @@ pub struct Registration {
     pub known: Vec<SlotsConfig>,
 }
 
+impl Registration {
+    /// Every epoch that the node says it has seen.
+    pub fn epochs(&self) -> impl Iterator<Item = Epoch> {
+        let known = self.known.iter().map(|part| part.epoch);
+        known.chain([self.epoch_max])
+    }
+}
+
 /// A member's part in the life of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -168,10 +176,10 @@ pub struct Load {
     pub slots_arriving: u32,
     /// Keys it has sent away in the last second.
     #[serde(default)]
-    pub moved_keys_per_second: u64,
+    pub sent_keys_per_second: u64,
     /// Bytes they took on their way.
     #[serde(default)]
-    pub moved_bytes_per_second: u64,
+    pub sent_bytes_per_second: u64,
 }
 
 /// Slots and the epoch the sender holds them at.

@@ -246,8 +246,8 @@ impl Link<'_> {
             connections: node.clients.count() as u64,
             slots_leaving: stats::get(&node.slots_leaving) as u32,
             slots_arriving: stats::get(&node.slots_arriving) as u32,
-            moved_keys_per_second: stats::get(&node.stats.moved_keys_per_second),
-            moved_bytes_per_second: stats::get(&node.stats.moved_bytes_per_second),
+            sent_keys_per_second: stats::get(&node.stats.sent_keys_per_second),
+            sent_bytes_per_second: stats::get(&node.stats.sent_bytes_per_second),
         };
         ToNameNode::Heartbeat { sequence, version: node.view().version(), load }
     }

@@ -32,7 +32,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stop = node.stop.subscribe();
     let (mut round, mut commands, mut measured_at) = (0, 0, clock::boot_millis());
-    let mut moved = (0, 0);
+    let mut moved = [0; 4];
     let mut expire_next = Slot::FIRST;
     loop {
         tokio::select! {
@@ -48,10 +48,7 @@ pub(crate) async fn run(node: Arc<Node>) {
             let ran = total.saturating_sub(commands);
             node.stats.commands_per_second.store(ran * 1000 / elapsed_ms, Relaxed);
             (commands, measured_at) = (total, now);
-            let (keys, bytes) = node.stats.moved();
-            node.stats.moved_keys_per_second.store((keys - moved.0) * 1000 / elapsed_ms, Relaxed);
-            node.stats.moved_bytes_per_second.store((bytes - moved.1) * 1000 / elapsed_ms, Relaxed);
-            moved = (keys, bytes);
+            node.stats.measure_moves(&mut moved, elapsed_ms);
             measure(&node);
             pack_if_worth_it(&node);
         }

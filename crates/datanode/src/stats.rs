@@ -37,9 +37,10 @@ pub(crate) struct Stats {
     pub(crate) bytes_received: AtomicU64,
     /// For how long slots that have been handed over were closed, in microseconds.
     pub(crate) freezes: Histogram,
-    /// Of slots that came or went.
-    pub(crate) moved_keys_per_second: AtomicU64,
-    pub(crate) moved_bytes_per_second: AtomicU64,
+    pub(crate) sent_keys_per_second: AtomicU64,
+    pub(crate) sent_bytes_per_second: AtomicU64,
+    pub(crate) received_keys_per_second: AtomicU64,
+    pub(crate) received_bytes_per_second: AtomicU64,
     pub(crate) commands_per_second: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) used_bytes_peak: AtomicU64,
@@ -99,8 +100,10 @@ impl Stats {
             bytes_sent: zero(),
             bytes_received: zero(),
             freezes: Histogram::default(),
-            moved_keys_per_second: zero(),
-            moved_bytes_per_second: zero(),
+            sent_keys_per_second: zero(),
+            sent_bytes_per_second: zero(),
+            received_keys_per_second: zero(),
+            received_bytes_per_second: zero(),
             commands_per_second: zero(),
             used_bytes: zero(),
             used_bytes_peak: zero(),
@@ -187,10 +190,19 @@ impl Tally {
 }
 
 impl Stats {
-    /// Keys and bytes of slots that have come or gone since the start.
-    pub(crate) fn moved(&self) -> (u64, u64) {
-        let keys = get(&self.keys_sent) + get(&self.keys_received);
-        (keys, get(&self.bytes_sent) + get(&self.bytes_received))
+    /// Works out how fast slots come and go, from what was counted `before`, so long ago.
+    pub(crate) fn measure_moves(&self, before: &mut [u64; 4], elapsed_ms: u64) {
+        let rates = [
+            (&self.keys_sent, &self.sent_keys_per_second),
+            (&self.bytes_sent, &self.sent_bytes_per_second),
+            (&self.keys_received, &self.received_keys_per_second),
+            (&self.bytes_received, &self.received_bytes_per_second),
+        ];
+        for ((counter, rate), before) in rates.into_iter().zip(before) {
+            let count = get(counter);
+            rate.store((count - *before) * 1000 / elapsed_ms.max(1), Relaxed);
+            *before = count;
+        }
     }
 }
 
@@ -239,5 +251,24 @@ mod tests {
         assert_eq!(stats.tally(), Tally::default());
         stats.add(1, &mut Tally { commands: 1, ..Tally::default() });
         assert_eq!(stats.tally(), Tally { commands: 1, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_is_sent_and_what_is_received_have_rates_of_their_own() {
+        let stats = Stats::new(1);
+        let mut before = [0; 4];
+        add(&stats.keys_sent, 10);
+        stats.measure_moves(&mut before, 1000);
+        add(&stats.keys_sent, 50);
+        add(&stats.bytes_sent, 3000);
+        add(&stats.keys_received, 7);
+        stats.measure_moves(&mut before, 500);
+        let rates = [
+            &stats.sent_keys_per_second,
+            &stats.sent_bytes_per_second,
+            &stats.received_keys_per_second,
+            &stats.received_bytes_per_second,
+        ];
+        assert_eq!(rates.map(get), [100, 6000, 14, 0]);
     }
 }

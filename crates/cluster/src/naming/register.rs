@@ -98,8 +98,9 @@ impl Naming {
             format!("{address:?} is no address that others can use; announce host:port")
         } else if !(1..=WEIGHT_MAX).contains(weight) {
             format!("a weight of {weight} is out of range; choose 1 to {WEIGHT_MAX}, 100 is usual")
-        } else if registration.epoch_max.0 > EPOCH_REPORTED_MAX {
-            format!("epoch {} was never issued; restart the node", registration.epoch_max)
+        } else if let Some(epoch) = registration.epochs().find(|epoch| epoch.0 > EPOCH_REPORTED_MAX)
+        {
+            format!("epoch {epoch} was never issued; restart the node")
         } else if self.members.len() >= MEMBERS_MAX
             && !self.members.contains_key(&registration.node.id)
         {

@@ -235,14 +235,14 @@ impl Naming {
     /// How far the resize has come.
     pub fn moves(&self) -> Moves {
         let sum = |rate: fn(&Load) -> u64| self.members.values().map(|it| rate(&it.load)).sum();
-        let bytes_per_second = sum(|load| load.moved_bytes_per_second);
+        let bytes_per_second = sum(|load| load.sent_bytes_per_second);
         let left = self.bytes_to_move();
         Moves {
             planned: self.plan.planned(),
             under_way: self.plan.moving(),
             done: self.plan.done,
             total: self.plan.total,
-            keys_per_second: sum(|load| load.moved_keys_per_second),
+            keys_per_second: sum(|load| load.sent_keys_per_second),
             bytes_per_second,
             seconds_left: (left > 0 && bytes_per_second > 0)
                 .then(|| left.div_ceil(bytes_per_second)),

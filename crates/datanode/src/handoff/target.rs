@@ -23,7 +23,7 @@ use crate::node::Node;
 use crate::socket::{Socket, Turn};
 use crate::stats;
 
-/// What is taken between two turns of the worker's other connections.
+/// What is taken between two turns of the mover's other connections.
 const TURN_BYTES_MAX: usize = 64 * 1024;
 /// How long a source may say nothing in the middle of a batch: longer than it waits for this side, after which it has given
 /// up, whether its connection tells so or not.

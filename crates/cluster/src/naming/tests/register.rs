@@ -1,6 +1,7 @@
 //! Who may join, and as whom.
 
 use super::*;
+use crate::message::SlotsConfig;
 
 #[test]
 fn a_newcomer_gets_its_share_from_everybody_and_is_active_then() {
@@ -203,6 +204,14 @@ fn registrations_that_make_no_sense_are_refused_with_what_to_do() {
     refused(&|it| it.weight = 0, Refusal::Invalid, "a weight of 0");
     refused(&|it| it.weight = u32::MAX, Refusal::Invalid, "choose 1 to 10000");
     refused(&|it| it.epoch_max = Epoch(u64::MAX), Refusal::Invalid, "was never issued");
+    let unheard_of = SlotsConfig {
+        slots: SlotSet::from_iter([Slot::FIRST]),
+        epoch: Epoch(u64::MAX),
+        owner: None,
+        attempt: None,
+        began: Epoch(1),
+    };
+    refused(&|it| it.known.push(unheard_of.clone()), Refusal::Invalid, "was never issued");
 }
 
 #[test]

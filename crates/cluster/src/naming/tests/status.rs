@@ -46,8 +46,8 @@ fn moves_keep_it_from_being_settled() {
     assert_eq!(status.moves, moves);
     let load = Load {
         used_bytes: 16384 * 1000,
-        moved_keys_per_second: 50,
-        moved_bytes_per_second: 4_000_000,
+        sent_keys_per_second: 50,
+        sent_bytes_per_second: 4_000_000,
         ..Load::default()
     };
     world.send("a", ToNameNode::Heartbeat { sequence: 1000, version: 2, load });
