@@ -41,6 +41,16 @@ pub(super) struct Memory {
     version_seen: u64,
 }
 
+/// How many have to say what they know, while decisions are missing.
+struct Hearing {
+    /// Members, and owners as they are known by now.
+    expected: usize,
+    /// Those of them that have not said it, and may still do so.
+    absent: usize,
+    /// All of these have failed their trials.
+    all_lost: bool,
+}
+
 impl Memory {
     /// `gathers`: there are members who may come back.
     pub(super) fn new(now_ms: u64, gathers: bool) -> Self {
@@ -95,7 +105,7 @@ impl Naming {
         self.memory.lost_ms?;
         Some(format!(
             "the NameNode's store is an old copy; nothing is decided until more than half of {} members have said what they know, and {} have",
-            self.expected().len(),
+            self.hearing().expected,
             self.memory.reporters.len()
         ))
     }
@@ -224,37 +234,48 @@ impl Naming {
         later.next().map(|(slot, epoch)| format!("knows slot {slot} at epoch {epoch}"))
     }
 
-    /// Who has to say what it knows: the members, and whoever owns a slot as others know it, unless that one is known to
-    /// be dead or gone. A member that does not answer and owns nothing any more has left since the copy was made.
-    fn expected(&self) -> BTreeSet<&NodeId> {
+    /// The owners of all slots as they are known by now, but for those that are known to be dead or gone.
+    fn latest_owners(&self) -> BTreeSet<&NodeRef> {
         let departed: BTreeSet<&NodeRef> = self.departed.iter().map(|left| &left.node).collect();
         let latest = |slot| self.memory.known.get(&slot).unwrap_or_else(|| self.slots.get(slot));
         let owners = Slot::all().filter_map(|slot| latest(slot).owner.as_ref());
-        let owners: BTreeSet<&NodeId> =
-            owners.filter(|owner| !departed.contains(owner)).map(|owner| &owner.id).collect();
-        let has_left = |id: &NodeId| self.is_lost(id) && !owners.contains(id);
-        self.members.keys().filter(|id| !has_left(id)).chain(owners.iter().copied()).collect()
+        owners.filter(|owner| !departed.contains(owner)).collect()
     }
 
-    /// Whether it has not said what it knows, and may still do so.
-    fn is_awaited(&self, id: &NodeId) -> bool {
-        !self.memory.reporters.contains(id) && !self.is_gone(id)
+    /// Who has to say what it knows, and how far that has come.
+    fn hearing(&self) -> Hearing {
+        let owners = self.latest_owners();
+        let owning: BTreeSet<&NodeId> = owners.iter().map(|owner| &owner.id).collect();
+        // A member that does not answer and owns nothing any more has left since the copy was made.
+        let has_left = |id: &NodeId| self.is_lost(id) && !owning.contains(id);
+        let members = self.members.keys().filter(|id| !has_left(id));
+        let expected: BTreeSet<&NodeId> = members.chain(owning.iter().copied()).collect();
+        // The trial of a process says nothing of another one, which took its place since the copy was made.
+        let is_other = |owner: &&NodeRef| {
+            self.members.get(&owner.id).is_none_or(|member| member.node() != *owner)
+        };
+        let others: BTreeSet<&NodeId> =
+            owners.iter().copied().filter(is_other).map(|owner| &owner.id).collect();
+        let is_gone = |id: &NodeId| self.is_gone(id) && !others.contains(id);
+        let is_lost = |id: &NodeId| self.is_lost(id) && !others.contains(id);
+        let absent =
+            || expected.iter().filter(|id| !self.memory.reporters.contains(**id) && !is_gone(id));
+        Hearing {
+            expected: expected.len(),
+            absent: absent().count(),
+            all_lost: absent().all(|id| is_lost(id)),
+        }
     }
 
     /// Ends the amnesia when all have said what they know, or, after [`AMNESIA_MS`], more than half. Just half are enough
     /// when the others have failed their trials, as for any sentence (S21).
     pub(super) fn remember(&mut self, now_ms: u64) {
         let Some(lost_ms) = self.memory.lost_ms else { return };
-        let expected = self.expected();
-        let absent: Vec<&NodeId> =
-            expected.iter().copied().filter(|id| self.is_awaited(id)).collect();
-        let may_be_cut_off = match absent.iter().all(|id| self.is_lost(id)) {
-            true => absent.len() * 2 > expected.len(),
-            false => absent.len() * 2 >= expected.len(),
-        };
+        let Hearing { expected, absent, all_lost } = self.hearing();
+        let is_cut_off = absent * 2 > expected || (absent * 2 == expected && !all_lost);
         let had_time = now_ms >= lost_ms + AMNESIA_MS;
-        let enough = absent.is_empty() || (had_time && !may_be_cut_off);
-        let (reported, expected) = (self.memory.reporters.len(), expected.len());
+        let enough = absent == 0 || (had_time && !is_cut_off);
+        let reported = self.memory.reporters.len();
         if reported == 0 || !enough {
             return;
         }

@@ -141,6 +141,23 @@ fn a_process_that_took_the_place_of_another_meanwhile_speaks_for_it() {
 }
 
 #[test]
+fn the_process_that_took_the_place_of_another_since_is_waited_for_though_the_other_is_gone() {
+    let mut world = World::of(&["a", "b"]);
+    let copy = world.stored.clone();
+    world.kill("b");
+    world.start("b");
+    world.settle();
+    let before = owners(&world);
+    restore(&mut world, copy, 0);
+    world.connect("a");
+    world.run(AMNESIA_MS - 500);
+    assert!(world.status().reasons[0].contains("is an old copy"));
+    world.connect("b");
+    world.settle();
+    assert_nothing_is_lost(&world, &before);
+}
+
+#[test]
 fn two_name_nodes_on_copies_of_one_store_are_never_obeyed_at_the_same_time() {
     let (mut world, _) = with_old_copy();
     let copy = world.stored.clone();
