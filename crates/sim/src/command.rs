@@ -4,8 +4,8 @@ use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use annulet_cluster::mutant::Mutant;
-use annulet_sim::{Kind, Report, Summary, trace};
+use annulet_cluster::mutant::{self, Mutant};
+use annulet_sim::{Kind, Report, Summary, run, trace};
 use clap::Parser;
 
 use crate::seeds::Seeds;
@@ -41,6 +41,9 @@ struct Args {
     /// Seeds that run at the same time; as many as there are processors unless given.
     #[arg(long)]
     jobs: Option<usize>,
+    /// With --seed: only what it found, for a program.
+    #[arg(long)]
+    report: bool,
     /// What the trace shows, as RUST_LOG says it.
     #[arg(long, default_value = "info")]
     trace: String,
@@ -48,33 +51,59 @@ struct Args {
 
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
-    let (first, seeds) = match args.seed {
+    let is_named = |mutant: &Mutant| {
+        args.mutants.iter().any(|name| *name == "all" || *name == format!("{mutant:?}"))
+    };
+    let chosen: Vec<Mutant> = Mutant::ALL.into_iter().filter(is_named).collect();
+    let faults: Vec<Kind> = args.faults.iter().flatten().copied().collect();
+    let outcome = match args.seed {
         Some(seed) => {
-            trace::start(&args.trace);
-            (seed, 1)
+            mutant::choose(chosen.first().copied());
+            one(seed, &faults, (!args.report).then_some(&args.trace))
         }
-        None => (args.first, args.seeds),
-    };
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let seeds = Seeds {
-        range: first..first + seeds,
-        until: args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
-        faults: args.faults.iter().flatten().copied().collect(),
-        jobs: args.jobs.unwrap_or_else(processors).max(1),
-        mutant: None,
-    };
-    let outcome = match args.mutants.is_empty() {
-        true => all(&seeds, args.verbose || args.seed.is_some()),
-        false => mutants(&seeds, &args.mutants),
+        None => {
+            let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+            let seeds = Seeds {
+                range: args.first..args.first + args.seeds,
+                until: args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+                faults,
+                jobs: args.jobs.unwrap_or_else(processors).max(1),
+                mutant: None,
+            };
+            match args.mutants.is_empty() {
+                true => all(&seeds, args.verbose),
+                false => mutants(&seeds, &chosen),
+            }
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("no thread for the seeds: {error}");
+            eprintln!("annulet-sim: {error}");
             ExitCode::from(2)
         }
     }
+}
+
+/// Runs one seed in this process and prints its trace and what it found, or without a trace what it found, for a program.
+fn one(seed: u64, faults: &[Kind], trace: Option<&String>) -> io::Result<bool> {
+    let started = Instant::now();
+    if let Some(filter) = trace {
+        trace::start(filter);
+    }
+    let report = run(seed, faults);
+    match trace {
+        Some(_) => {
+            let mut summary = Summary::default();
+            summary.add(&report);
+            println!("{report}");
+            print_violations(&report);
+            print_summary(&summary, started.elapsed());
+        }
+        None => println!("{}", serde_json::to_string(&report)?),
+    }
+    Ok(report.violations.is_empty())
 }
 
 /// A kind of fault; nothing for an empty word, which is how to say none.
@@ -103,11 +132,15 @@ fn all(seeds: &Seeds, verbose: bool) -> io::Result<bool> {
             eprintln!("{}", summary.line(started.elapsed()));
         }
     }
+    print_summary(&summary, started.elapsed());
+    Ok(summary.failed == 0)
+}
+
+fn print_summary(summary: &Summary, took: Duration) {
     for (fault, count) in &summary.faults {
         println!("{count:>8} {fault}");
     }
-    println!("{}", summary.line(started.elapsed()));
-    Ok(summary.failed == 0)
+    println!("{}", summary.line(took));
 }
 
 fn print_violations(report: &Report) {
@@ -117,11 +150,9 @@ fn print_violations(report: &Report) {
 }
 
 /// Prints for each mutant a seed that kills it, and by what. False if one lives.
-fn mutants(seeds: &Seeds, names: &[String]) -> io::Result<bool> {
-    let is_named =
-        |mutant: &Mutant| names.iter().any(|name| *name == "all" || *name == format!("{mutant:?}"));
+fn mutants(seeds: &Seeds, chosen: &[Mutant]) -> io::Result<bool> {
     let mut all_killed = true;
-    for mutant in Mutant::ALL.into_iter().filter(is_named) {
+    for &mutant in chosen {
         let seeds = Seeds { mutant: Some(mutant), ..seeds.clone() };
         let mut ran = 0;
         let found = seeds.run()?.find_map(|report| {

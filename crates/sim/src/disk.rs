@@ -20,6 +20,8 @@ pub(crate) struct Disk(Arc<Mutex<Content>>);
 pub(crate) struct Content {
     /// What the NameNode would read.
     pub(crate) stored: Option<Stored>,
+    /// How often that was replaced by an earlier state.
+    set_backs: u32,
     /// Writes fail.
     pub(crate) full: bool,
     /// Every decision about every slot that was ever durable, also if the disk was set back since.
@@ -44,6 +46,8 @@ pub(crate) struct Decided {
     pub(crate) attempt: Option<Attempt>,
     /// The epoch at which the slot began, empty: its life. What was written in one cannot be expected in another.
     pub(crate) life: Epoch,
+    /// How often the store had been set back when it was decided.
+    set_backs: u32,
 }
 
 /// A slot changed hands by a commit.
@@ -101,9 +105,18 @@ impl Content {
         attempts.len()
     }
 
+    /// Replaces what is on the disk by an earlier state of it.
+    pub(crate) fn set_back(&mut self, copy: Stored) {
+        self.stored = Some(copy);
+        self.set_backs += 1;
+    }
+
     /// Keeps what is decided about one slot, before it replaces `before` in the store.
     fn note(&mut self, slot: Slot, before: &SlotRecord, after: &SlotRecord) {
+        let set_backs = self.set_backs;
         let history = self.decided.entry(slot).or_default();
+        // What was lost with the store before anybody had heard of it was never decided. If somebody has, I1 shows it.
+        history.retain(|&epoch, decided| epoch < after.epoch || decided.set_backs == set_backs);
         if let Some((&highest, _)) = history.last_key_value()
             && after.epoch <= highest
         {
@@ -115,7 +128,7 @@ impl Content {
         // A store that was set back does not know who had the slot last.
         let last = history.last_key_value().and_then(|(_, decided)| decided.owner.clone());
         let (owner, attempt, life) = (after.owner.clone(), after.attempt, after.began);
-        history.insert(after.epoch, Decided { owner: owner.clone(), attempt, life });
+        history.insert(after.epoch, Decided { owner: owner.clone(), attempt, life, set_backs });
         match (attempt, last) {
             (Some(attempt), _) if after.attempt != before.attempt => {
                 self.flips += 1;

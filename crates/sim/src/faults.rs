@@ -207,7 +207,7 @@ impl Faults {
         }
         let (generation, version) = (copy.generation.0, copy.version);
         tracing::warn!(generation, version, "the store is set back");
-        world.disk.content().stored = Some(copy);
+        world.disk.content().set_back(copy);
         true
     }
 

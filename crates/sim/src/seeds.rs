@@ -1,18 +1,18 @@
-//! Many seeds, some at the same time: each runs in one thread, and nothing is shared between them.
+//! Many seeds, some at the same time, each in a process of its own: what happens in one must not depend on what ran before
+//! it or runs beside it, and tokio's numbers of tasks, in whose order a host that crashes drops them, are those of a process.
 
 use std::io;
 use std::ops::Range;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Instant;
 
-use annulet_cluster::mutant::{self, Mutant};
-use annulet_sim::{Kind, Report, run};
-
-/// As much as the first thread of a process has: deep tasks are polled on it.
-const STACK_BYTES: usize = 8 << 20;
+use annulet_cluster::mutant::Mutant;
+use annulet_sim::{Kind, Report};
 
 /// Seeds that are to run.
 #[derive(Debug, Clone)]
@@ -32,31 +32,46 @@ impl Seeds {
     /// What came of them, as they end. Whoever drops it ends the run with the seeds that are under way.
     ///
     /// # Errors
-    /// There is no thread for them.
+    /// There is no thread for them, or this program is not where it was.
     pub(crate) fn run(&self) -> io::Result<impl Iterator<Item = Report> + use<>> {
+        let program: Arc<Path> = std::env::current_exe()?.into();
         let next = Arc::new(AtomicU64::new(self.range.start));
         let (reports, ended) = mpsc::sync_channel(0);
         for _ in 0..self.jobs {
-            let (seeds, next, reports) = (self.clone(), Arc::clone(&next), reports.clone());
-            thread::Builder::new()
-                .name("seeds".to_owned())
-                .stack_size(STACK_BYTES)
-                .spawn(move || seeds.work(&next, &reports))?;
+            let (seeds, program, reports) = (self.clone(), Arc::clone(&program), reports.clone());
+            let next = Arc::clone(&next);
+            thread::Builder::new().spawn(move || seeds.work(&program, &next, &reports))?;
         }
         Ok(ended.into_iter())
     }
 
-    fn work(&self, next: &AtomicU64, reports: &SyncSender<Report>) {
-        mutant::choose(self.mutant);
+    fn work(&self, program: &Path, next: &AtomicU64, reports: &SyncSender<Report>) {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let is_over = self.until.is_some_and(|until| Instant::now() >= until);
             if seed >= self.range.end || is_over {
                 return;
             }
-            if reports.send(run(seed, &self.faults)).is_err() {
+            let report = self.one(program, seed).unwrap_or_else(|error| Report {
+                seed,
+                violations: vec![format!("the process: {error}")],
+                ..Report::default()
+            });
+            if reports.send(report).is_err() {
                 return;
             }
         }
+    }
+
+    fn one(&self, program: &Path, seed: u64) -> io::Result<Report> {
+        let faults: Vec<&str> = self.faults.iter().map(|kind| kind.name()).collect();
+        let mut command = Command::new(program);
+        command.args(["--report", "--seed", &seed.to_string(), "--faults", &faults.join(",")]);
+        if let Some(mutant) = self.mutant {
+            command.args(["--mutants", &format!("{mutant:?}")]);
+        }
+        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| io::Error::other(format!("{}, {error}", output.status)))
     }
 }
