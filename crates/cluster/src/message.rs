@@ -71,6 +71,9 @@ pub struct Registration {
     /// The latest decisions that it knows of, for all slots; empty for a fresh process (R10).
     #[serde(default)]
     pub known: Vec<SlotsConfig>,
+    /// The members of that version (R10).
+    #[serde(default)]
+    pub members: Vec<MemberInfo>,
 }
 
 impl Registration {

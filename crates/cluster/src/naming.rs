@@ -26,6 +26,7 @@ mod moves;
 mod plan;
 mod rebalance;
 mod register;
+mod reports;
 mod status;
 mod stored;
 mod table;

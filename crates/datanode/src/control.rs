@@ -180,6 +180,7 @@ impl Link<'_> {
             instance: view.instance(),
             version: view.version(),
             known: view.decisions(),
+            members: view.members().to_vec(),
         }
     }
 

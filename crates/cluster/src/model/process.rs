@@ -89,6 +89,7 @@ impl Process {
             instance: self.view.instance(),
             version: self.view.version(),
             known: self.view.decisions(),
+            members: self.view.members().to_vec(),
             ..World::registration(&self.me)
         }
     }

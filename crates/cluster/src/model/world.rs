@@ -177,6 +177,7 @@ impl World {
             instance: 0,
             version: 0,
             known: Vec::new(),
+            members: Vec::new(),
         }
     }
 

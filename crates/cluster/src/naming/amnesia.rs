@@ -12,10 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use annulet_ring::{Epoch, Generation, NodeId, NodeRef, Slot};
 
-use super::{
-    AMNESIA_MS, Decision, Effect, GRACE_MS, LinkId, Member, Naming, SlotRecord, StoredMember,
-};
-use crate::message::{Registration, SlotsConfig};
+use super::{AMNESIA_MS, Decision, Effect, GRACE_MS, LinkId, Naming, SlotRecord};
+use crate::message::Registration;
 
 /// Generations beyond this are not believed, as with epochs.
 const GENERATION_REPORTED_MAX: u64 = 1 << 62;
@@ -32,13 +30,15 @@ pub(super) struct Memory {
     /// Somebody obeys this NameNode in its present run.
     pub(super) obeyed: bool,
     /// While decisions are missing: who has said what it knows.
-    reporters: BTreeSet<NodeId>,
+    pub(super) reporters: BTreeSet<NodeId>,
     /// The latest decisions that reporters know of and the store does not.
-    known: BTreeMap<Slot, SlotRecord>,
+    pub(super) known: BTreeMap<Slot, SlotRecord>,
     /// Since when it is known that decisions are missing.
     lost_ms: Option<u64>,
     /// The highest version that anybody has reported.
     version_seen: u64,
+    /// The highest version whose members have been taken over from a report.
+    pub(super) members_version: u64,
 }
 
 /// How many have to say what they know, while decisions are missing.
@@ -62,6 +62,7 @@ impl Memory {
             known: BTreeMap::new(),
             lost_ms: None,
             version_seen: 0,
+            members_version: 0,
         }
     }
 }
@@ -104,7 +105,7 @@ impl Naming {
     pub(super) fn amnesia(&self) -> Option<String> {
         self.memory.lost_ms?;
         Some(format!(
-            "the NameNode's store is an old copy; nothing is decided until more than half of {} members have said what they know, and {} have",
+            "the NameNode's store is an old copy; nothing is decided until enough of {} members have said what they know, and {} have",
             self.hearing().expected,
             self.memory.reporters.len()
         ))
@@ -124,7 +125,7 @@ impl Naming {
         self.is_outranked_by(registration) && !is_fresh && !self.is_amnesic()
     }
 
-    fn is_outranked_by(&self, registration: &Registration) -> bool {
+    pub(super) fn is_outranked_by(&self, registration: &Registration) -> bool {
         let ours = (self.identity.generation, self.identity.instance);
         let theirs = (registration.generation_max, registration.instance);
         theirs.0 > ours.0 || (theirs.0 == ours.0 && theirs.1 != ours.1)
@@ -146,7 +147,7 @@ impl Naming {
             self.plan.forget_moves();
             self.close_other_links(link);
             self.note(format!(
-                "{} {sign}, which this NameNode's store does not know: the store is an old copy; nothing is decided until more than half of the members have said what they know",
+                "{} {sign}, which this NameNode's store does not know: the store is an old copy; nothing is decided until enough of the members have said what they know",
                 registration.node
             ));
         }
@@ -159,6 +160,7 @@ impl Naming {
             self.identity.generation = Generation(above);
             self.write_down(Decision::Generation(self.identity.generation));
         }
+        self.learn_members(now_ms, registration);
         let is_welcome = self.is_known_process(now_ms, registration);
         if is_welcome {
             self.learn_from(registration);
@@ -179,61 +181,6 @@ impl Naming {
         }
     }
 
-    /// While decisions are missing: whether this process is, or became meanwhile, the member of its id.
-    fn is_known_process(&mut self, now_ms: u64, registration: &Registration) -> bool {
-        let Registration { node, addresses, version, .. } = registration;
-        let Some(member) = self.members.get(&node.id) else { return *version > 0 };
-        if member.node() == node {
-            return true;
-        }
-        if member.info.addresses.peer != addresses.peer {
-            return false;
-        }
-        // Another process has its address, so the one that is remembered is gone and holds nothing.
-        self.memory.reporters.insert(node.id.clone());
-        if *version == 0 {
-            return false;
-        }
-        let old = member.node().clone();
-        let info = super::register::member_info(registration);
-        self.bury(&old, true);
-        self.put_member(&info, false);
-        let successor = Member::new(StoredMember { info, stay: false }, now_ms);
-        self.members.insert(node.id.clone(), successor);
-        true
-    }
-
-    fn learn_from(&mut self, registration: &Registration) {
-        self.memory.reporters.insert(registration.node.id.clone());
-        for SlotsConfig { slots, epoch, owner, attempt, began } in &registration.known {
-            for slot in slots.iter() {
-                let known = self.memory.known.get(&slot).unwrap_or_else(|| self.slots.get(slot));
-                let speaks_for_itself = owner.as_ref() == Some(&registration.node);
-                if *epoch > known.epoch || (*epoch == known.epoch && speaks_for_itself) {
-                    let (epoch, attempt, began) = (*epoch, *attempt, *began);
-                    let record = SlotRecord { epoch, owner: owner.clone(), attempt, began };
-                    self.memory.known.insert(slot, record);
-                }
-            }
-        }
-    }
-
-    fn sign_of_loss(&self, registration: &Registration) -> Option<String> {
-        let Registration { generation_max, version, epoch_max, known, .. } = registration;
-        if self.is_outranked_by(registration) {
-            return Some(format!("has obeyed generation {generation_max} of another NameNode"));
-        }
-        if *version > self.version_floor() {
-            return Some(format!("has applied version {version}"));
-        }
-        if *epoch_max > self.slots.epoch_max().max(self.epoch_floor) {
-            return Some(format!("has seen epoch {epoch_max}"));
-        }
-        let slots = known.iter().flat_map(|part| part.slots.iter().map(|slot| (slot, part.epoch)));
-        let mut later = slots.filter(|&(slot, epoch)| epoch > self.slots.get(slot).epoch);
-        later.next().map(|(slot, epoch)| format!("knows slot {slot} at epoch {epoch}"))
-    }
-
     /// The owners of all slots as they are known by now, but for those that are known to be dead or gone.
     fn latest_owners(&self) -> BTreeSet<&NodeRef> {
         let departed: BTreeSet<&NodeRef> = self.departed.iter().map(|left| &left.node).collect();
@@ -250,20 +197,12 @@ impl Naming {
         let has_left = |id: &NodeId| self.is_lost(id) && !owning.contains(id);
         let members = self.members.keys().filter(|id| !has_left(id));
         let expected: BTreeSet<&NodeId> = members.chain(owning.iter().copied()).collect();
-        // The trial of a process says nothing of another one, which took its place since the copy was made.
-        let is_other = |owner: &&NodeRef| {
-            self.members.get(&owner.id).is_none_or(|member| member.node() != *owner)
-        };
-        let others: BTreeSet<&NodeId> =
-            owners.iter().copied().filter(is_other).map(|owner| &owner.id).collect();
-        let is_gone = |id: &NodeId| self.is_gone(id) && !others.contains(id);
-        let is_lost = |id: &NodeId| self.is_lost(id) && !others.contains(id);
-        let absent =
-            || expected.iter().filter(|id| !self.memory.reporters.contains(**id) && !is_gone(id));
+        let is_absent = |id: &&&NodeId| !self.memory.reporters.contains(**id) && !self.is_gone(id);
+        let absent = || expected.iter().filter(is_absent);
         Hearing {
             expected: expected.len(),
             absent: absent().count(),
-            all_lost: absent().all(|id| is_lost(id)),
+            all_lost: absent().all(|id| self.is_lost(id)),
         }
     }
 

@@ -190,6 +190,7 @@ impl World {
             instance: process.view.instance(),
             version: process.view.version(),
             known: process.view.decisions(),
+            members: process.view.members().to_vec(),
         }
     }
 

@@ -237,6 +237,7 @@ impl Link {
             generation_max: view.generation(),
             instance: view.instance(),
             known: view.decisions(),
+            members: view.members().to_vec(),
             version: view.version(),
         }
     }

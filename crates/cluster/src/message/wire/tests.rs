@@ -74,6 +74,7 @@ fn all_to_name_node() -> Vec<ToNameNode> {
             instance: 11,
             version: 17,
             known: config().slots,
+            members: config().members,
         }),
         ToNameNode::Heartbeat {
             sequence: 1,

@@ -158,6 +158,76 @@ fn the_process_that_took_the_place_of_another_since_is_waited_for_though_the_oth
 }
 
 #[test]
+fn an_owner_that_the_copy_does_not_name_is_tried_like_a_member_when_it_stays_away() {
+    let mut world = World::of(&["a", "b"]);
+    let copy = world.stored.clone();
+    world.kill("b");
+    world.start("b");
+    world.settle();
+    world.start("c");
+    world.settle();
+    // The successor of `b` and `c`, of which the copy has not heard, die as well.
+    silence(&mut world, &["b"], true);
+    world.kill("c");
+    restore(&mut world, copy, 0);
+    world.connect("a");
+    world.run(2 * AMNESIA_MS);
+    world.settle();
+    world.assert_balanced(&["a"]);
+}
+
+#[test]
+fn a_successor_with_another_address_is_let_in_and_keeps_its_slots() {
+    let mut world = World::of(&["a", "b"]);
+    let copy = world.stored.clone();
+    world.kill("b");
+    world.add_process("b");
+    let moved = |world: &World| {
+        let mut registration = world.registration("b");
+        registration.addresses.peer = "elsewhere:7201".to_owned();
+        registration
+    };
+    let registration = moved(&world);
+    world.connect_as("b", registration);
+    world.run(1000);
+    world.settle();
+    let before = owners(&world);
+    restore(&mut world, copy, 0);
+    world.connect("a");
+    let registration = moved(&world);
+    world.connect_as("b", registration);
+    assert!(world.has_note("2 of 2 members have said what they know"));
+    world.settle();
+    assert_nothing_is_lost(&world, &before);
+}
+
+#[test]
+fn a_newcomer_is_waited_for_even_if_nobody_else_knows_that_it_owns_something() {
+    let mut world = World::of(&["a", "c"]);
+    let copy = world.stored.clone();
+    for name in ["a", "c"] {
+        world.process(name).obedient = false;
+    }
+    world.start("b");
+    let (attempt, target, slots) = world.process("a").moves()[0].clone();
+    let at_epoch = world.process("a").at_epoch(&slots);
+    let views = ["a", "c"].map(|name| (name, world.process(name).view.clone()));
+    world.send("a", ToNameNode::Commit { attempt, target, slots: at_epoch });
+    let before = owners(&world);
+    for (name, view) in views {
+        world.process(name).view = view;
+    }
+    restore(&mut world, copy, 0);
+    for name in ["a", "c"] {
+        world.connect(name);
+    }
+    world.run(AMNESIA_MS - 500);
+    assert!(world.status().reasons[0].contains("is an old copy"));
+    world.connect("b");
+    assert_eq!(owners(&world), before);
+}
+
+#[test]
 fn two_name_nodes_on_copies_of_one_store_are_never_obeyed_at_the_same_time() {
     let (mut world, _) = with_old_copy();
     let copy = world.stored.clone();
