@@ -2,14 +2,14 @@
 //! lost but with the node that held it.
 //!
 //! A node drains while others take its slots; it and one of them stand behind proxies that know the messages. Here each
-//! message and each fault has one story; `scripts/chaos` tells all 64.
+//! message and each fault has one story; `scripts/chaos` tells all 72.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::support::Load;
-use crate::support::cluster::{Cluster, address, assert_holds, fill};
+use crate::support::cluster::{Cluster, address, assert_holds, fill, info};
 use crate::support::load::Disturbance;
 use crate::support::process::signal;
 use crate::support::proxy::{Proxied, Then, Way};
@@ -44,6 +44,8 @@ enum At {
 enum Fault {
     KillSource,
     KillTarget,
+    /// And it starts again at once, empty, under its old name (S6).
+    RestartTarget,
     /// And it starts again on what it has written.
     KillNameNode,
     PauseSource,
@@ -55,9 +57,10 @@ enum Fault {
     CutBehind,
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::KillSource,
     Fault::KillTarget,
+    Fault::RestartTarget,
     Fault::KillNameNode,
     Fault::PauseSource,
     Fault::PauseTarget,
@@ -77,7 +80,7 @@ fn story(at: At, fault: Fault) {
     eprintln!("--- {fault:?} at {at:?}");
     let mut cluster = Cluster::start(1);
     let bystander = cluster.ports()[0];
-    let (source, target) = (Proxied::start(&mut cluster), Proxied::start(&mut cluster));
+    let (source, mut target) = (Proxied::start(&mut cluster), Proxied::start(&mut cluster));
     cluster.settle();
     fill(bystander, "k", KEYS);
     let load = Load::start(&[bystander], Disturbance::Crash);
@@ -100,7 +103,7 @@ fn story(at: At, fault: Fault) {
     let (from, to, namenode) = (source.pid, target.pid, cluster.namenode().pid());
     proxy.set_trap(frame, then, move |_| match fault {
         Fault::KillSource => signal(from, Signal::KILL),
-        Fault::KillTarget => signal(to, Signal::KILL),
+        Fault::KillTarget | Fault::RestartTarget => signal(to, Signal::KILL),
         Fault::KillNameNode => signal(namenode, Signal::KILL),
         Fault::PauseSource => pause(from),
         Fault::PauseTarget => pause(to),
@@ -110,18 +113,17 @@ fn story(at: At, fault: Fault) {
     let mut drain = cluster.start_verb(&["drain", &address(source.port)]);
     proxy.wait_until_fired();
 
-    let killed = match fault {
-        Fault::KillSource => Some(source.port),
-        Fault::KillTarget => Some(target.port),
-        _ => None,
-    };
-    if fault == Fault::KillNameNode {
-        cluster.restart_namenode();
+    let is_data_lost =
+        matches!(fault, Fault::KillSource | Fault::KillTarget | Fault::RestartTarget);
+    match fault {
+        Fault::KillNameNode => cluster.restart_namenode(),
+        Fault::RestartTarget => target.restart(&mut cluster),
+        _ => {}
     }
     let ended = drain.wait_for_exit(Duration::from_secs(60));
     assert_eq!(ended.success(), fault != Fault::KillSource, "{}{}", drain.output(), drain.log());
     let mut leaver = cluster.take_node(source.port);
-    if killed == Some(target.port) {
+    if fault == Fault::KillTarget {
         drop(cluster.take_node(target.port));
     }
     if fault != Fault::KillSource {
@@ -129,10 +131,13 @@ fn story(at: At, fault: Fault) {
     }
     cluster.settle();
     cluster.assert_fair();
+    for port in cluster.ports() {
+        assert_eq!(info(port, "annulet_copies_missing"), 0, "{port}");
+    }
     load.wait_for_more(1000);
     let report = load.finish();
     report.assert_no_lies();
-    if killed.is_none() {
+    if !is_data_lost {
         assert_eq!(report.vanished(), 0, "nobody died, and yet: {report:?}");
         assert_holds(bystander, "k", KEYS);
     }
@@ -148,6 +153,11 @@ fn story(at: At, fault: Fault) {
 #[test]
 fn a_source_that_stands_still_when_it_is_told_to_move_slots_loses_nothing() {
     story(At::Move, Fault::PauseSource);
+}
+
+#[test]
+fn a_target_that_is_killed_and_back_while_a_commit_is_asked_for_never_owns_what_it_does_not_hold() {
+    story(At::Commit, Fault::RestartTarget);
 }
 
 #[test]

@@ -129,10 +129,21 @@ impl Proxied {
     pub(crate) fn start(cluster: &mut Cluster) -> Self {
         let port = cluster.next_port();
         let (control, peer) = (Proxy::start(cluster.namenode_port()), Proxy::start(port + 200));
-        let announced = peer.address();
+        let mut proxied = Self { port, pid: 0, control, peer };
+        proxied.run(cluster);
+        proxied
+    }
+
+    /// Starts it again, after it was killed.
+    pub(crate) fn restart(&mut self, cluster: &mut Cluster) {
+        drop(cluster.take_node(self.port));
+        self.run(cluster);
+    }
+
+    fn run(&mut self, cluster: &mut Cluster) {
+        let announced = self.peer.address();
         let variables = [("ANNULET_DATANODE__PEER_ANNOUNCE", announced.as_str())];
-        let pid = cluster.start_node_by(port, &control.address(), &variables);
-        Self { port, pid, control, peer }
+        self.pid = cluster.start_node_by(self.port, &self.control.address(), &variables);
     }
 }
 
