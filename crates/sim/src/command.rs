@@ -1,6 +1,6 @@
 //! The command line, and what it prints.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,12 @@ use annulet_cluster::mutant::{self, Mutant};
 use annulet_sim::{Kind, Report, Summary, run, trace};
 use clap::Parser;
 
-use crate::seeds::Seeds;
+use crate::seeds::{NOT_RUN, Seeds};
 
+/// Every mutant, on the command line.
+const ALL_MUTANTS: &str = "all";
+/// Among so many seeds each kind of fault comes about.
+const SEEDS_FOR_ALL_FAULTS: u64 = 100;
 /// How often a long run says on standard error how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -34,10 +38,9 @@ struct Args {
     /// A line for each seed, not only for those with violations.
     #[arg(long)]
     verbose: bool,
-    /// Wrong variants of the protocol instead of the right one, all or those that are named: for each, the first seed that
-    /// finds it.
-    #[arg(long, value_name = "M1,M2...", value_delimiter = ',', num_args = 0..=1, default_missing_value = "all")]
-    mutants: Vec<String>,
+    /// Wrong variants of the protocol instead of the right one, all or those that are named: for each, a seed that finds it.
+    #[arg(long, value_name = "M1,M2...", value_delimiter = ',', num_args = 0..=1, default_missing_value = ALL_MUTANTS, value_parser = mutants_named)]
+    mutants: Vec<Vec<Mutant>>,
     /// Seeds that run at the same time; as many as there are processors unless given.
     #[arg(long)]
     jobs: Option<usize>,
@@ -51,10 +54,7 @@ struct Args {
 
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
-    let is_named = |mutant: &Mutant| {
-        args.mutants.iter().any(|name| *name == "all" || *name == format!("{mutant:?}"))
-    };
-    let chosen: Vec<Mutant> = Mutant::ALL.into_iter().filter(is_named).collect();
+    let chosen: Vec<Mutant> = args.mutants.concat();
     let faults: Vec<Kind> = args.faults.iter().flatten().copied().collect();
     let outcome = match args.seed {
         Some(seed) => {
@@ -65,12 +65,12 @@ pub(crate) fn main() -> ExitCode {
             let processors = || std::thread::available_parallelism().map_or(1, usize::from);
             let seeds = Seeds {
                 range: args.first..args.first + args.seeds,
-                until: args.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
+                time: args.seconds.map(Duration::from_secs),
                 faults,
                 jobs: args.jobs.unwrap_or_else(processors).max(1),
                 mutant: None,
             };
-            match args.mutants.is_empty() {
+            match chosen.is_empty() {
                 true => all(&seeds, args.verbose),
                 false => mutants(&seeds, &chosen),
             }
@@ -101,7 +101,8 @@ fn one(seed: u64, faults: &[Kind], trace: Option<&String>) -> io::Result<bool> {
             print_violations(&report);
             print_summary(&summary, started.elapsed());
         }
-        None => println!("{}", serde_json::to_string(&report)?),
+        // Whoever asked may have heard enough and be gone.
+        None => drop(writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)),
     }
     Ok(report.violations.is_empty())
 }
@@ -116,7 +117,17 @@ fn fault(name: &str) -> Result<Option<Kind>, String> {
     }
 }
 
-/// Runs all seeds and prints what they found. Whether it was nothing.
+/// One of the mutants, or all.
+fn mutants_named(name: &str) -> Result<Vec<Mutant>, String> {
+    let is_named = |mutant: &Mutant| name == ALL_MUTANTS || name == format!("{mutant:?}");
+    let named: Vec<Mutant> = Mutant::ALL.into_iter().filter(is_named).collect();
+    match named.is_empty() {
+        true => Err(format!("there are {:?}", Mutant::ALL)),
+        false => Ok(named),
+    }
+}
+
+/// Runs all seeds and prints what they found. Whether it was nothing, and each kind of fault came about (I26).
 fn all(seeds: &Seeds, verbose: bool) -> io::Result<bool> {
     let started = Instant::now();
     let mut told = started;
@@ -133,7 +144,14 @@ fn all(seeds: &Seeds, verbose: bool) -> io::Result<bool> {
         }
     }
     print_summary(&summary, started.elapsed());
-    Ok(summary.failed == 0)
+    let has_fired = |kind: &&Kind| summary.faults.keys().any(|name| name.starts_with(kind.name()));
+    let missing: Vec<&str> =
+        seeds.faults.iter().filter(|kind| !has_fired(kind)).map(|kind| kind.name()).collect();
+    let is_enough = summary.ran < SEEDS_FOR_ALL_FAULTS || missing.is_empty();
+    if !is_enough {
+        println!("I26: these faults never came about: {}", missing.join(", "));
+    }
+    Ok(summary.failed == 0 && is_enough)
 }
 
 fn print_summary(summary: &Summary, took: Duration) {
@@ -157,7 +175,8 @@ fn mutants(seeds: &Seeds, chosen: &[Mutant]) -> io::Result<bool> {
         let mut ran = 0;
         let found = seeds.run()?.find_map(|report| {
             ran += 1;
-            Some((report.seed, report.violations.into_iter().next()?))
+            let found = |violation: &String| !violation.starts_with(NOT_RUN);
+            Some((report.seed, report.violations.into_iter().find(found)?))
         });
         match found {
             Some((seed, violation)) => {

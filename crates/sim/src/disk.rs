@@ -48,6 +48,8 @@ pub(crate) struct Decided {
     pub(crate) life: Epoch,
     /// How often the store had been set back when it was decided.
     set_backs: u32,
+    /// Some node has heard of it.
+    pub(crate) is_heard: bool,
 }
 
 /// A slot changed hands by a commit.
@@ -111,12 +113,22 @@ impl Content {
         self.set_backs += 1;
     }
 
+    /// A node has heard of the decision at an epoch of a slot.
+    pub(crate) fn note_heard(&mut self, slot: Slot, epoch: Epoch) {
+        let decided = self.decided.get_mut(&slot).and_then(|history| history.get_mut(&epoch));
+        if let Some(decided) = decided {
+            decided.is_heard = true;
+        }
+    }
+
     /// Keeps what is decided about one slot, before it replaces `before` in the store.
     fn note(&mut self, slot: Slot, before: &SlotRecord, after: &SlotRecord) {
         let set_backs = self.set_backs;
         let history = self.decided.entry(slot).or_default();
-        // What was lost with the store before anybody had heard of it was never decided. If somebody has, I1 shows it.
-        history.retain(|&epoch, decided| epoch < after.epoch || decided.set_backs == set_backs);
+        // What was lost with the store before anybody had heard of it was never decided.
+        history.retain(|&epoch, decided| {
+            epoch < after.epoch || decided.is_heard || decided.set_backs == set_backs
+        });
         if let Some((&highest, _)) = history.last_key_value()
             && after.epoch <= highest
         {
@@ -128,7 +140,10 @@ impl Content {
         // A store that was set back does not know who had the slot last.
         let last = history.last_key_value().and_then(|(_, decided)| decided.owner.clone());
         let (owner, attempt, life) = (after.owner.clone(), after.attempt, after.began);
-        history.insert(after.epoch, Decided { owner: owner.clone(), attempt, life, set_backs });
+        history.insert(
+            after.epoch,
+            Decided { owner: owner.clone(), attempt, life, set_backs, is_heard: false },
+        );
         match (attempt, last) {
             (Some(attempt), _) if after.attempt != before.attempt => {
                 self.flips += 1;

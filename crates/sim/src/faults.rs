@@ -171,10 +171,11 @@ impl Faults {
             }
             Kind::Stop => {
                 let name = node_name(node);
+                let mut is_stopped = false;
                 for other in hosts(nodes).into_iter().filter(|other| *other != name) {
-                    self.begin_link(sim, (name.clone(), other), Kind::Hold, until);
+                    is_stopped |= self.begin_link(sim, (name.clone(), other), Kind::Hold, until);
                 }
-                true
+                is_stopped
             }
             Kind::Crash => self.crash(sim, world, node_host(node), &node_name(node), until),
             Kind::NameNodeCrash => self.crash(sim, world, NAMENODE_HOST, NAMENODE_NAME, until),

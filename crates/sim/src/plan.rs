@@ -18,8 +18,7 @@ const RACE_PERCENT: u64 = 40;
 /// The second fault of a race comes so long after the first one, so that what was on its way before has arrived.
 const RACE_GAP: Duration = Duration::from_millis(20);
 
-/// Two faults in the same move that chance alone would rarely bring together, the second when the first has come about,
-/// and how long each lasts at the most, in milliseconds. Links are those to the NameNode.
+/// Two faults that chance alone would rarely bring together, the second at the next such moment after the first, and how long each lasts at the most, in milliseconds. Links are those to the NameNode.
 type Race = [(Moment, Kind, Victim, u64); 2];
 const RACES: [Race; 5] = [
     // S6: the target dies with its copy and is back, empty, while the question for the commit is on its way.

@@ -9,17 +9,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use annulet_cluster::mutant::Mutant;
 use annulet_sim::{Kind, Report};
+
+/// How a report begins whose seed has not run to its end.
+pub(crate) const NOT_RUN: &str = "not run";
 
 /// Seeds that are to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Seeds {
     pub(crate) range: Range<u64>,
-    /// No further seed is begun after this.
-    pub(crate) until: Option<Instant>,
+    /// No further seed is begun after so long.
+    pub(crate) time: Option<Duration>,
     /// Kinds of faults.
     pub(crate) faults: Vec<Kind>,
     /// So many run at the same time.
@@ -35,26 +38,32 @@ impl Seeds {
     /// There is no thread for them, or this program is not where it was.
     pub(crate) fn run(&self) -> io::Result<impl Iterator<Item = Report> + use<>> {
         let program: Arc<Path> = std::env::current_exe()?.into();
+        let until = self.time.map(|time| Instant::now() + time);
         let next = Arc::new(AtomicU64::new(self.range.start));
         let (reports, ended) = mpsc::sync_channel(0);
         for _ in 0..self.jobs {
             let (seeds, program, reports) = (self.clone(), Arc::clone(&program), reports.clone());
             let next = Arc::clone(&next);
-            thread::Builder::new().spawn(move || seeds.work(&program, &next, &reports))?;
+            thread::Builder::new().spawn(move || seeds.work(&program, (&next, until), &reports))?;
         }
         Ok(ended.into_iter())
     }
 
-    fn work(&self, program: &Path, next: &AtomicU64, reports: &SyncSender<Report>) {
+    fn work(
+        &self,
+        program: &Path,
+        (next, until): (&AtomicU64, Option<Instant>),
+        reports: &SyncSender<Report>,
+    ) {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            let is_over = self.until.is_some_and(|until| Instant::now() >= until);
+            let is_over = until.is_some_and(|until| Instant::now() >= until);
             if seed >= self.range.end || is_over {
                 return;
             }
             let report = self.one(program, seed).unwrap_or_else(|error| Report {
                 seed,
-                violations: vec![format!("the process: {error}")],
+                violations: vec![format!("{NOT_RUN}: {error}")],
                 ..Report::default()
             });
             if reports.send(report).is_err() {

@@ -16,7 +16,7 @@ impl FormatTime for Virtual {
     }
 }
 
-/// Writes the events of all runs to standard error, as `filter` chooses them ("info", "annulet_datanode=debug").
+/// Writes what happens in a run to standard output, as `filter` chooses them ("info", "annulet_datanode=debug").
 pub fn start(filter: &str) {
     tracing_subscriber::fmt()
         .with_timer(Virtual)

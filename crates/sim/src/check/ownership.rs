@@ -93,7 +93,7 @@ impl Ownership {
             return;
         }
         let mut writers: BTreeMap<Slot, (NodeRef, Epoch)> = BTreeMap::new();
-        let content = world.disk.content();
+        let mut content = world.disk.content();
         for (process, audit, changes, me) in &running {
             self.seen.insert(*process, *changes);
             audit.slots(|slot, role, _| {
@@ -102,7 +102,10 @@ impl Ownership {
                 if role.epoch() < *highest {
                     violations.add(format!("I3: at {now:?} {me} goes back to epoch {} of slot {slot} from {highest}", role.epoch()));
                 }
-                *highest = (*highest).max(role.epoch());
+                if role.epoch() > *highest {
+                    *highest = role.epoch();
+                    content.note_heard(slot, role.epoch());
+                }
                 if !role.may_write() || content.is_left_behind(me, slot, role.epoch()) {
                     return;
                 }
