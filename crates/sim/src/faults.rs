@@ -241,7 +241,7 @@ impl Faults {
         until: Duration,
     ) -> bool {
         let pair = ordered(&ends);
-        if !self.busy.insert(pair) {
+        if self.busy.contains(&pair) {
             return false;
         }
         let (a, b) = (ends.0.as_str(), ends.1.as_str());
@@ -255,8 +255,12 @@ impl Faults {
             }
             Kind::Cut => sim.partition(a, b),
             Kind::OneWayCut => sim.partition_oneway(a, b),
-            _ => sim.hold(a, b),
+            Kind::Hold | Kind::Stop => sim.hold(a, b),
+            Kind::Crash | Kind::NameNodeCrash | Kind::OldCopy | Kind::DiskFull | Kind::Clock => {
+                return false;
+            }
         }
+        self.busy.insert(pair);
         self.mends.push((until, Mend::Link { ends, how }));
         true
     }
@@ -277,7 +281,13 @@ impl Faults {
                         Kind::Delay => sim.set_link_max_message_latency(a, b, self.latency_max),
                         Kind::Cut => sim.repair(a, b),
                         Kind::OneWayCut => sim.repair_oneway(a, b),
-                        _ => sim.release(a, b),
+                        Kind::Hold
+                        | Kind::Stop
+                        | Kind::Crash
+                        | Kind::NameNodeCrash
+                        | Kind::OldCopy
+                        | Kind::DiskFull
+                        | Kind::Clock => sim.release(a, b),
                     }
                 }
                 Mend::Start { name } => sim.bounce(name.as_str()),
