@@ -33,6 +33,8 @@ pub(super) struct Memory {
     pub(super) reporters: BTreeSet<NodeId>,
     /// The latest decisions that reporters know of and the store does not.
     pub(super) known: BTreeMap<Slot, SlotRecord>,
+    /// The owners of all slots as they are known by now. Counted with each report: every heartbeat asks for them.
+    owners: BTreeSet<NodeRef>,
     /// Since when it is known that decisions are missing.
     lost_ms: Option<u64>,
     /// The highest version that anybody has reported.
@@ -60,6 +62,7 @@ impl Memory {
             obeyed: false,
             reporters: BTreeSet::new(),
             known: BTreeMap::new(),
+            owners: BTreeSet::new(),
             lost_ms: None,
             version_seen: 0,
             members_version: 0,
@@ -165,6 +168,7 @@ impl Naming {
         if is_welcome {
             self.learn_from(registration);
         }
+        self.memory.owners = self.latest_owners();
         is_welcome
     }
 
@@ -181,18 +185,19 @@ impl Naming {
         }
     }
 
-    /// The owners of all slots as they are known by now, but for those that are known to be dead or gone.
-    fn latest_owners(&self) -> BTreeSet<&NodeRef> {
-        let departed: BTreeSet<&NodeRef> = self.departed.iter().map(|left| &left.node).collect();
+    fn latest_owners(&self) -> BTreeSet<NodeRef> {
         let latest = |slot| self.memory.known.get(&slot).unwrap_or_else(|| self.slots.get(slot));
-        let owners = Slot::all().filter_map(|slot| latest(slot).owner.as_ref());
-        owners.filter(|owner| !departed.contains(owner)).collect()
+        let owners: BTreeSet<&NodeRef> =
+            Slot::all().filter_map(|slot| latest(slot).owner.as_ref()).collect();
+        owners.into_iter().cloned().collect()
     }
 
     /// Who has to say what it knows, and how far that has come.
     fn hearing(&self) -> Hearing {
-        let owners = self.latest_owners();
-        let owning: BTreeSet<&NodeId> = owners.iter().map(|owner| &owner.id).collect();
+        let departed: BTreeSet<&NodeRef> = self.departed.iter().map(|left| &left.node).collect();
+        // Nobody waits for an owner that is known to be dead or gone.
+        let awaited = self.memory.owners.iter().filter(|owner| !departed.contains(owner));
+        let owning: BTreeSet<&NodeId> = awaited.map(|owner| &owner.id).collect();
         // A member that does not answer and owns nothing any more has left since the copy was made.
         let has_left = |id: &NodeId| self.is_lost(id) && !owning.contains(id);
         let members = self.members.keys().filter(|id| !has_left(id));
@@ -225,6 +230,7 @@ impl Naming {
         self.memory.lost_ms = None;
         self.memory.obeyed = true;
         self.memory.reporters.clear();
+        self.memory.owners.clear();
         self.skip_epochs();
         for (slot, record) in std::mem::take(&mut self.memory.known) {
             let lives = |owner: &NodeRef| {
