@@ -63,7 +63,7 @@ fn a_newcomer_without_memory_for_its_share_is_refused_the_rest_and_nothing_is_ha
 }
 
 #[test]
-fn a_move_keeps_to_the_rate_that_its_source_is_given() {
+fn a_move_keeps_to_the_rate_that_its_source_is_given_and_the_status_shows_it() {
     const VALUES: usize = 160;
     const RATE: usize = 2 * MIB;
     let mut cluster = Cluster::start(1);
@@ -77,13 +77,21 @@ fn a_move_keeps_to_the_rate_that_its_source_is_given() {
         assert_eq!(client.call(&["SET", &name(number), &value(number)]), Value::ok());
     }
     let began = Instant::now();
-    let output = cluster.annulet(&["drain", "--stay", &address(source)]);
-    assert!(output.status.success(), "{}", text(&output));
+    let mut drain = cluster.start_verb(&["drain", "--stay", &address(source)]);
+    let mut shown = 0;
+    while drain.is_running() {
+        let rate = cluster.ask("STATUS")["moves"]["bytes_per_second"].as_u64();
+        shown = shown.max(rate.expect("a rate"));
+    }
+    assert!(drain.wait_for_exit(Duration::ZERO).success(), "{}", drain.log());
     let (took, sent) = (began.elapsed(), info(source, "annulet_bytes_sent") as f64);
     eprintln!("{sent} bytes in {took:?}, {:.2} MiB/s", sent / took.as_secs_f64() / MIB as f64);
     assert!(sent > (VALUES * VALUE_BYTES / 3) as f64, "half of the values were there: {sent}");
     // A tenth of a second may go ahead at once.
     let least = sent / RATE as f64 - 0.1;
     assert!(took.as_secs_f64() >= least, "{sent} bytes have left in {took:?}");
+    // What one node sends and the other one gets are the same bytes.
+    let possible = (RATE / 2) as u64..(RATE * 3 / 2) as u64;
+    assert!(possible.contains(&shown), "the status has shown {shown} bytes a second");
     assert_holds(target, VALUES);
 }

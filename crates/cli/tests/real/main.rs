@@ -26,6 +26,7 @@ mod leave;
 mod limits;
 mod moves;
 mod namenode_away;
+mod old_copy;
 mod order;
 mod overlap;
 mod parked;
