@@ -200,7 +200,7 @@ impl Stats {
         ];
         for ((counter, rate), before) in rates.into_iter().zip(before) {
             let count = get(counter);
-            rate.store((count - *before) * 1000 / elapsed_ms.max(1), Relaxed);
+            rate.store((count - *before) * 1000 / elapsed_ms, Relaxed);
             *before = count;
         }
     }

@@ -49,7 +49,7 @@ pub(crate) struct Decided {
     /// How often the store had been set back when it was decided.
     set_backs: u32,
     /// Some node has heard of it.
-    pub(crate) is_heard: bool,
+    is_heard: bool,
 }
 
 /// A slot changed hands by a commit.
