@@ -125,12 +125,11 @@ async fn round(shared: &Shared, command: &Everywhere, rounds: &mut Rounds) -> Re
     for (answer, slots) in asked {
         match answer.word().await {
             Word::Gathered(parts) => take(parts, &slots, rounds)?,
-            Word::Unknown(reason, _)
-                if command.head.spec.is_write() && !repeatable(&command.head) =>
-            {
+            // Whoever did not answer may still come to it; a second time would hide that from the client.
+            Word::Unknown(reason, _) if command.head.spec.is_write() => {
                 return Err(forward::unknown(command.head.spec, &reason));
             }
-            // Reads and flushes may run twice on a slot that has not answered.
+            // Reads may run twice on a slot that has not answered.
             Word::Unknown(_, parts) => {
                 take(parts, &slots, rounds)?;
                 all_in_reach = false;
@@ -180,9 +179,4 @@ fn unfinished(head: &Head, slots: usize) -> Error {
         true => Error::Indeterminate { reason },
         false => Error::TryAgain { reason },
     }
-}
-
-/// Whether running it twice is the same as running it once.
-fn repeatable(head: &Head) -> bool {
-    matches!(head.spec.name, "flushdb" | "flushall")
 }
