@@ -344,17 +344,14 @@ impl<O: PartialEq> Order<O> {
         commands.iter().copied().enumerate().filter(|(_, sent)| !sent.settled).collect()
     }
 
-    /// The same, when nobody knows which of them have run, and whether each may be sent again. Reads may run twice;
-    /// a write and what is behind it on its slot may not.
+    /// The same, when nobody knows which of them have run, and whether each may be sent again. Reads may run twice, but
+    /// not on a slot of a write that may have run: one before it might see what it wrote.
     pub(crate) fn all_unknown(&self, id: FrameId) -> Vec<(usize, Sent, bool)> {
-        let mut written = Vec::new();
-        let judge = |(index, sent): (usize, Sent)| {
-            if sent.spec.is_write() {
-                written.push(sent.slot);
-            }
-            (index, sent, !written.contains(&sent.slot))
-        };
-        self.all_unsettled(id).into_iter().map(judge).collect()
+        let unsettled = self.all_unsettled(id);
+        let writes = unsettled.iter().filter(|(_, sent)| sent.spec.is_write());
+        let written: SmallVec<[Slot; 8]> = writes.map(|(_, sent)| sent.slot).collect();
+        let judge = |(index, sent): (usize, Sent)| (index, sent, !written.contains(&sent.slot));
+        unsettled.into_iter().map(judge).collect()
     }
 
     /// Takes what became of one command of a frame. A command is settled once; what is said of it later is ignored.
