@@ -5,6 +5,7 @@ mod client;
 mod exchange;
 mod forwarded;
 mod gathered;
+mod later;
 mod pending;
 mod scanned;
 pub(crate) mod server;

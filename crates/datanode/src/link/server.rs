@@ -1,6 +1,5 @@
 //! The answering side of the node link: probes, forwarded commands, parts of cluster-wide commands.
 
-use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,8 +14,9 @@ use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
 use annulet_ring::SlotSet;
 use bytes::{Buf, BytesMut};
 
-use super::forwarded::{Frame, Rest};
+use super::forwarded::Frame;
 use super::gathered::{self, gather_here};
+use super::later::{Later, OUTPUT_BYTES_MAX, run_rest, spawn};
 use super::scanned::scan_here;
 use super::wire::{Forward, GatherRequest, Gathered, Greeting, LIMITS, Purpose, ScanRequest};
 use crate::fair;
@@ -24,10 +24,7 @@ use crate::handoff;
 use crate::node::Node;
 use crate::socket::{Socket, Turn};
 use crate::stats;
-use crate::wait::{self, Signal};
 
-/// Unsent answers on one link; it is not read beyond that.
-const OUTPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Frames of one link that wait for a slot; what would wait beyond that stays with the sender.
 const WAITING_FRAMES_MAX: usize = 16 * 1024;
 /// Frames of one link that are worked at, those that wait included; it is not read beyond that.
@@ -36,16 +33,6 @@ const FRAMES_MAX: usize = 2 * WAITING_FRAMES_MAX;
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for this node to have joined the cluster.
 const JOIN_TIMEOUT: Duration = Duration::from_millis(900);
-/// Answers that come later than their frame, on their way to the socket.
-#[derive(Default)]
-struct Later {
-    ready: RefCell<BytesMut>,
-    /// Frames that have no answer, or not all of it.
-    frames: Cell<usize>,
-    wake: Signal,
-    /// The connection has ended: what waits has nobody to answer, and does not run any more.
-    closed: Cell<bool>,
-}
 
 /// Serves one connection of another node, or a probe of the NameNode.
 pub(crate) async fn serve(node: Arc<Node>, stream: TcpStream) {
@@ -174,7 +161,7 @@ fn answer_greeting(
 async fn serve_link(node: &Arc<Node>, socket: Socket) -> Result<(), String> {
     let later = Rc::new(Later::default());
     let ended = answer_link(node, socket, &later).await;
-    later.closed.set(true);
+    later.close();
     ended
 }
 
@@ -195,6 +182,7 @@ async fn answer_link(
         fair::turn().await;
         socket.output.unsplit(later.ready.borrow_mut().split());
         socket.write_ready().map_err(|error| error.to_string())?;
+        later.follow(socket.output.len());
         socket.trim();
         tokio::select! {
             biased;
@@ -206,6 +194,7 @@ async fn answer_link(
             () = later.wake.raised() => {}
             _ = &mut stopped => return Ok(()),
         }
+        later.follow(socket.output.len());
     }
 }
 
@@ -301,49 +290,6 @@ fn take_request(
         _ => return None,
     }
     Some(())
-}
-
-fn spawn<F>(later: &Rc<Later>, task: F)
-where
-    F: AsyncFnOnce(&Later) + 'static,
-{
-    later.frames.set(later.frames.get() + 1);
-    let later = Rc::clone(later);
-    tokio::task::spawn_local(async move {
-        task(&later).await;
-        later.frames.set(later.frames.get() - 1);
-        later.wake.raise();
-    });
-}
-
-/// Runs what waits for a slot as soon as it may; answers for what has ended whenever something has.
-async fn run_rest(node: &Node, frame: Frame, mut rest: Rest, deadline: u64, later: &Later) {
-    // Subscribed before the next try, so that no change is missed.
-    let mut changes = node.changes();
-    stats::add(&node.stats.waiting, 1);
-    let mut bytes = rest.bytes();
-    loop {
-        changes.mark_unchanged();
-        if later.closed.get() {
-            break;
-        }
-        let before = later.ready.borrow().len();
-        rest = frame.run_rest(node, rest, &mut later.ready.borrow_mut());
-        stats::follow(&node.stats.waiting_bytes, bytes, rest.bytes());
-        bytes = rest.bytes();
-        if later.ready.borrow().len() > before {
-            later.wake.raise();
-        }
-        if rest.is_empty() {
-            break;
-        }
-        if !wait::for_change(&mut changes, deadline).await {
-            frame.give_up(&rest, &mut later.ready.borrow_mut());
-            break;
-        }
-    }
-    stats::follow(&node.stats.waiting_bytes, bytes, 0);
-    node.stats.waiting.fetch_sub(1, Ordering::Relaxed);
 }
 
 fn parse_one(request: &[u8]) -> Option<OwnedArgs> {
