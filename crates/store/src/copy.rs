@@ -180,7 +180,8 @@ impl Entries<'_> {
                 continue;
             };
             let (db, key) = (entry.db(), entry.key());
-            let piece = &rest[..rest.len().min(PIECE_BYTES_MAX)];
+            // The key goes with each piece: it is not to be most of what is sent.
+            let piece = &rest[..rest.len().min(PIECE_BYTES_MAX.max(key.len()))];
             let effect = match *tail.get() {
                 0 => Effect::Put { db, key, value: piece, expires_at: entry.expires_at() },
                 _ => Effect::Append { db, key, suffix: piece },
