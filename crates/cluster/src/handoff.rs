@@ -25,6 +25,9 @@ pub const LEARN_MS_MAX: u64 = 5_000;
 pub const STALL_MS_MAX: u64 = 10_000;
 /// Changes of a batch that may wait for the stream; beyond it the target is too slow and the batch is given up.
 pub const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How often, beside a log of [`LOG_BYTES_MAX`], the first copy of a batch may be sent: large values that are set again
+/// and again leave nothing in the log, and are sent again and again.
+pub const COPIES_MAX: u64 = 4;
 /// How long a complete copy may take to come near its source, its turn to freeze included.
 pub const CATCH_UP_MS_MAX: u64 = 30_000;
 /// What may be left to send when slots are frozen, in bytes...
@@ -49,6 +52,10 @@ pub enum Event {
     Progress {
         /// Changes that wait to be sent, of all slots of the batch.
         log_bytes: u64,
+        /// All that was sent of the batch.
+        sent_bytes: u64,
+        /// What its slots take here by now.
+        held_bytes: u64,
     },
     /// Every entry of every slot is on its way.
     Copied,
@@ -235,7 +242,10 @@ impl Batch {
                 self.enter(Phase::Copying, now_ms + STALL_MS_MAX);
                 effects.push(Effect::Copy);
             }
-            Event::Progress { log_bytes } => self.progress(now_ms, log_bytes, effects),
+            Event::Progress { log_bytes, sent_bytes, held_bytes } => {
+                self.progress(now_ms, log_bytes, effects);
+                self.limit_copies(sent_bytes, held_bytes, effects);
+            }
             Event::Copied if self.phase == Phase::Copying => {
                 self.phase = Phase::CatchingUp(CatchUp {
                     mark: 0,
@@ -322,6 +332,15 @@ impl Batch {
     fn limit_log(&mut self, log_bytes: u64, effects: &mut Vec<Effect>) {
         if log_bytes > LOG_BYTES_MAX {
             let reason = "the slots change faster than the target takes it".to_owned();
+            self.give_up(reason, Cause::Trouble, effects);
+        }
+    }
+
+    /// Gives up when the first copy has no end.
+    fn limit_copies(&mut self, sent_bytes: u64, held_bytes: u64, effects: &mut Vec<Effect>) {
+        let enough = held_bytes.saturating_mul(COPIES_MAX).saturating_add(LOG_BYTES_MAX);
+        if self.phase == Phase::Copying && sent_bytes > enough {
+            let reason = "values are set anew faster than the target takes them".to_owned();
             self.give_up(reason, Cause::Trouble, effects);
         }
     }

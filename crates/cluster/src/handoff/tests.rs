@@ -14,6 +14,10 @@ fn attempt(number: u64) -> Attempt {
     Attempt { generation: Generation(1), number }
 }
 
+fn progress(log_bytes: u64) -> Event {
+    Event::Progress { log_bytes, sent_bytes: 0, held_bytes: 0 }
+}
+
 /// A batch and its time.
 struct Story {
     now_ms: u64,
@@ -148,8 +152,8 @@ fn nothing_freezes_before_it_is_near_however_long_it_takes() {
 fn changes_without_bound_end_the_batch() {
     let mut copying = Story::new();
     copying.step(Event::Learning);
-    assert_eq!(copying.step(Event::Progress { log_bytes: LOG_BYTES_MAX }), []);
-    let effects = copying.step(Event::Progress { log_bytes: LOG_BYTES_MAX + 1 });
+    assert_eq!(copying.step(progress(LOG_BYTES_MAX)), []);
+    let effects = copying.step(progress(LOG_BYTES_MAX + 1));
     copying.assert_given_up(&effects, "faster than the target");
 
     let mut catching_up = Story::copied();
@@ -167,7 +171,7 @@ fn a_target_that_stands_still_is_given_up_in_time() {
     let mut copying = Story::new();
     copying.step(Event::Learning);
     copying.now_ms += STALL_MS_MAX - 1;
-    assert_eq!(copying.step(Event::Progress { log_bytes: 0 }), [], "it took something");
+    assert_eq!(copying.step(progress(0)), [], "it took something");
     let effects = copying.tick();
     assert_eq!(copying.now_ms, 1000 + 2 * STALL_MS_MAX - 1);
     copying.assert_given_up(&effects, "took nothing");
@@ -229,4 +233,19 @@ fn a_batch_that_was_decided_about_in_part_is_not_committed() {
     story.step(ready(7, 2, 9));
     assert_eq!(story.step(Event::Asked { all: false }), [Effect::Query]);
     assert_eq!(story.batch.phase(), &Phase::InDoubt);
+}
+
+#[test]
+fn a_first_copy_that_has_no_end_is_given_up_and_one_of_much_is_not() {
+    let sent = |sent_bytes| Event::Progress { log_bytes: 0, sent_bytes, held_bytes: 100 * MIB };
+    let mut story = Story::new();
+    assert_eq!(story.step(Event::Learning), [Effect::Copy]);
+    let enough = COPIES_MAX * 100 * MIB + LOG_BYTES_MAX;
+    assert_eq!(story.step(sent(enough)), []);
+    let mut near = Story { now_ms: story.now_ms, batch: story.batch.clone() };
+    let effects = story.step(sent(enough + 1));
+    story.assert_given_up(&effects, "set anew faster");
+    // Afterwards there is a time for it.
+    assert_eq!(near.step(Event::Copied), [Effect::SendChanges { mark: 1 }]);
+    assert_eq!(near.step(sent(u64::MAX)), []);
 }

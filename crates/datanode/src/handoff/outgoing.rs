@@ -1,5 +1,6 @@
 //! What the source sends of a batch: the copy of each slot, what changes meanwhile, and the end.
 
+use annulet_cluster::handoff as batch;
 use annulet_cluster::message::{Attempt, SlotsAtEpoch};
 use annulet_cluster::slot::{Event, SlotState};
 use annulet_net::clock;
@@ -127,14 +128,20 @@ impl<'a> Outgoing<'a> {
         self.sum(|guard| guard.entries().unsent_bytes())
     }
 
-    /// What of it is kept in logs.
-    pub(super) fn log_bytes(&self) -> u64 {
-        self.sum(|guard| guard.entries().log_bytes() as u64)
+    /// What waits to be sent, was sent, and is there to be sent.
+    pub(super) fn progress(&self) -> batch::Event {
+        let mut log_bytes = 0;
+        let held_bytes = self.sum(|guard| {
+            let entries = guard.entries();
+            log_bytes += entries.log_bytes() as u64;
+            entries.used_bytes()
+        });
+        batch::Event::Progress { log_bytes, sent_bytes: self.sent().1, held_bytes }
     }
 
     fn sum(
         &self,
-        of: impl Fn(&mut annulet_store::SlotGuard<'_, annulet_cluster::slot::Slot>) -> u64,
+        mut of: impl FnMut(&mut annulet_store::SlotGuard<'_, annulet_cluster::slot::Slot>) -> u64,
     ) -> u64 {
         self.slots.iter().map(|leaving| of(&mut self.node.keyspace().lock(leaving.slot))).sum()
     }

@@ -297,7 +297,7 @@ impl Stream<'_> {
                 return Err("the target closed the connection".to_owned());
             }
             if socket.unsent_bytes() < unsent {
-                return Ok(Event::Progress { log_bytes: self.outgoing.log_bytes() });
+                return Ok(self.outgoing.progress());
             }
         }
     }
