@@ -53,14 +53,8 @@ impl Naming {
             return;
         };
         let slots_max = slots_per_batch(source.load.used_bytes, self.slots.owned(&pair.0));
-        let (Some(link), Some(waiting)) = (source.link, self.plan.waiting.get_mut(&pair)) else {
-            return;
-        };
-        let slots: SlotSet = waiting.iter().take(slots_max).collect();
-        waiting.difference_with(&slots);
-        if waiting.is_empty() {
-            self.plan.waiting.remove(&pair);
-        }
+        let Some(link) = source.link else { return };
+        let slots = self.plan.take_waiting(&pair, slots_max);
         self.plan.attempts += 1;
         let attempt = Attempt { generation: self.identity.generation, number: self.plan.attempts };
         let (source, target) = (source.node().clone(), target.node().clone());
@@ -92,6 +86,7 @@ impl Naming {
         }
         self.plan.done += batch.slots.len();
         self.plan.forget_pause(&batch.pair());
+        self.plan.troubled.difference_with(&batch.slots);
         let took_ms = now_ms.saturating_sub(batch.started_ms);
         let (done, total) = (self.plan.done, self.plan.total);
         self.detail(format!(
@@ -165,6 +160,7 @@ impl Naming {
             return;
         };
         let (pair, target) = (batch.pair(), batch.target.clone());
+        self.plan.troubled.union_with(&batch.slots);
         let reason = reason.escape_debug().to_string();
         let pause_ms = self.plan.pause(now_ms, pair, cause, reason.clone());
         self.note(format!(

@@ -214,6 +214,27 @@ fn a_success_ends_the_growth_of_the_pause() {
 }
 
 #[test]
+fn slots_of_a_move_that_was_given_up_go_behind_all_others_and_one_by_one() {
+    let (mut world, attempt, _, troubled) = under_way();
+    let others = world.process("a").moves()[1..].to_vec();
+    let begun = world.process("a").moves().len();
+    world.process("a").obedient = true;
+    let reason = "one of them grows".to_owned();
+    world.send("a", ToNameNode::Abort { attempt, reason, cause: Cause::Trouble });
+    for (attempt, target, slots) in others {
+        let at_epoch = world.process("a").at_epoch(&slots);
+        commit(&mut world, attempt, target, at_epoch);
+    }
+    world.settle();
+    world.assert_balanced(&["a", "b"]);
+    let moves = world.process("a").moves()[begun..].to_vec();
+    let first = moves.iter().position(|(_, _, slots)| slots.intersects(&troubled)).unwrap();
+    assert!(first > 0, "others go before them");
+    let last: Vec<usize> = moves[first..].iter().map(|(_, _, slots)| slots.len()).collect();
+    assert_eq!(last, vec![1; troubled.len()]);
+}
+
+#[test]
 fn an_abort_of_somebody_elses_attempt_is_ignored() {
     let (mut world, attempt, _, slots) = under_way();
     world.send(
