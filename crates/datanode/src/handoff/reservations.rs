@@ -16,9 +16,9 @@ pub(crate) struct Reservations(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// For copies that are under way.
+    /// For what has not arrived of copies that are under way.
     open_bytes: u64,
-    /// For copies that have come to their end, and when they have, oldest first.
+    /// For what has arrived, or never will, and since when that is so, oldest first.
     ended: VecDeque<(u64, u64)>,
     ended_bytes: u64,
 }
@@ -42,9 +42,9 @@ impl std::fmt::Display for Full {
     }
 }
 
-/// What a copy of so many bytes is promised.
-pub(super) fn with_growth(bytes: u64) -> u64 {
-    bytes.saturating_add(bytes / GROWTH_DIVISOR)
+/// What a copy of so many bytes is promised beyond them.
+pub(super) fn growth(bytes: u64) -> u64 {
+    bytes / GROWTH_DIVISOR
 }
 
 impl Reservations {
@@ -72,12 +72,16 @@ impl Reservations {
         Ok(())
     }
 
-    /// A copy has come to its end: its bytes have arrived, or never will.
+    /// So much of what was promised has arrived, or never will.
     pub(super) fn end(&self, bytes: u64, now_ms: u64) {
         let mut state = self.0.lock();
         state.open_bytes -= bytes;
         state.ended_bytes += bytes;
-        state.ended.push_back((now_ms, bytes));
+        match state.ended.back_mut() {
+            // One entry for each millisecond, however fast it goes.
+            Some((at, before)) if *at == now_ms => *before += bytes,
+            _ => state.ended.push_back((now_ms, bytes)),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use bytes::{Buf, BytesMut};
 use tokio::sync::oneshot;
 
 use super::frames::{Data, Fin, Learn, Refusal, encode_mark, encode_ready};
-use super::reservations::with_growth;
+use super::reservations::growth;
 use super::sender_clock::SenderClock;
 use crate::link::wire::{self, LIMITS};
 use crate::node::Node;
@@ -72,7 +72,9 @@ struct Batch {
     keys: u64,
     /// Of effects that have arrived.
     bytes: u64,
-    /// Memory that was promised for it.
+    /// What the slots take here by now.
+    held_bytes: u64,
+    /// Memory that was promised for what has not arrived.
     reserved_bytes: u64,
     /// Of all FINs.
     digest: Digest,
@@ -164,11 +166,12 @@ impl Learner<'_> {
             sealed: Vec::new(),
             keys: 0,
             bytes: 0,
+            held_bytes: 0,
             reserved_bytes: 0,
             digest: Digest::default(),
         });
         let bytes = learn.offers.iter().fold(0, |sum: u64, offer| sum.saturating_add(offer.bytes));
-        batch.reserve(self.node, with_growth(bytes))?;
+        batch.reserve(self.node, bytes.saturating_add(growth(bytes)))?;
         let mut refused = None;
         for offer in &learn.offers {
             let event = Event::Learn { attempt, epoch: offer.epoch };
@@ -192,10 +195,6 @@ impl Learner<'_> {
     fn data(&mut self, slot: Slot, effects: &[u8], shift: ClockShift) -> Result<(), Refusal> {
         let batch = self.batch.as_mut().ok_or_else(|| "DATA without LEARN".to_owned())?;
         batch.bytes += effects.len() as u64;
-        if batch.bytes > batch.reserved_bytes {
-            // It has grown: by as much again, so that this is rare.
-            batch.reserve(self.node, with_growth(batch.bytes))?;
-        }
         let Some(digest) = batch.open.get_mut(&slot) else {
             return Err("DATA for a slot that is not being learned".to_owned().into());
         };
@@ -205,8 +204,12 @@ impl Learner<'_> {
             SlotState::Learner { attempt, sealed: false } if *attempt == batch.attempt => {}
             _ => return Err(format!("slot {slot} was decided about meanwhile").into()),
         }
-        let applied = guard.entries().apply(effects, shift);
-        applied.map(|_| ()).map_err(|error| format!("slot {slot}: {error}").into())
+        let mut entries = guard.entries();
+        let before = entries.used_bytes();
+        entries.apply(effects, shift).map_err(|error| format!("slot {slot}: {error}"))?;
+        let after = entries.used_bytes();
+        drop(guard);
+        batch.grow(self.node, before, after)
     }
 
     /// Some: that was the last slot of the batch, and all are complete.
@@ -282,6 +285,21 @@ impl Batch {
             .reserve(bytes, (used_bytes, memory_max), clock::boot_millis())
             .map_err(|full| Refusal { cause: Cause::TargetFull, reason: full.to_string() })?;
         self.reserved_bytes += bytes;
+        Ok(())
+    }
+
+    /// A slot that took `before` bytes takes `after` now: so much of what was promised has arrived.
+    fn grow(&mut self, node: &Node, before: u64, after: u64) -> Result<(), Refusal> {
+        self.held_bytes = self.held_bytes.saturating_add(after).saturating_sub(before);
+        let arrived = after.saturating_sub(before);
+        if arrived > self.reserved_bytes {
+            // More than was offered: with some of what it may become, so that this is rare.
+            self.reserve(node, arrived.saturating_add(growth(self.held_bytes)))?;
+        }
+        if arrived > 0 {
+            self.reserved_bytes -= arrived;
+            node.reservations.end(arrived, clock::boot_millis());
+        }
         Ok(())
     }
 
