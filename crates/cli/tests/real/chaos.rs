@@ -2,7 +2,7 @@
 //! lost but with the node that held it.
 //!
 //! A node drains while others take its slots; it and one of them stand behind proxies that know the messages. Here each
-//! message and each fault has one story; `scripts/chaos` tells all 72.
+//! message and each fault has one story; `scripts/chaos` tells all 96.
 
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::support::proxy::{Proxied, Then, Way};
 
 /// A node that stands still for so long is not declared dead: it has 900 ms to be heard again, and three probes then.
 const PAUSE: Duration = Duration::from_millis(600);
+/// One that stands still for so long is, and starts over when it hears of that.
+const STALL: Duration = Duration::from_secs(3);
 /// So many frames of a name pass before the fault strikes: some batches have moved by then.
 const PASSES: u32 = 3;
 const KEYS: usize = 3000;
@@ -45,34 +47,52 @@ enum Fault {
     KillSource,
     KillTarget,
     /// And it starts again at once, empty, under its old name (S6).
+    RestartSource,
     RestartTarget,
     /// And it starts again on what it has written.
     KillNameNode,
     PauseSource,
     PauseTarget,
     PauseNameNode,
+    /// It stands still until it is declared dead, and wakes up (S24).
+    StallSource,
+    StallTarget,
     /// The connection breaks, and the message is lost.
     Cut,
     /// The connection breaks behind the message.
     CutBehind,
 }
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 12] = [
     Fault::KillSource,
     Fault::KillTarget,
+    Fault::RestartSource,
     Fault::RestartTarget,
     Fault::KillNameNode,
     Fault::PauseSource,
     Fault::PauseTarget,
     Fault::PauseNameNode,
+    Fault::StallSource,
+    Fault::StallTarget,
     Fault::Cut,
     Fault::CutBehind,
 ];
 
+impl Fault {
+    /// The source dies, or is taken for dead.
+    fn ends_source(self) -> bool {
+        matches!(self, Self::KillSource | Self::RestartSource | Self::StallSource)
+    }
+
+    fn ends_target(self) -> bool {
+        matches!(self, Self::KillTarget | Self::RestartTarget | Self::StallTarget)
+    }
+}
+
 /// Lets a process stand still for a while.
-fn pause(pid: u32) {
+fn pause(pid: u32, time: Duration) {
     signal(pid, Signal::STOP);
-    std::thread::sleep(PAUSE);
+    std::thread::sleep(time);
     signal(pid, Signal::CONT);
 }
 
@@ -80,7 +100,7 @@ fn story(at: At, fault: Fault) {
     eprintln!("--- {fault:?} at {at:?}");
     let mut cluster = Cluster::start(1);
     let bystander = cluster.ports()[0];
-    let (source, mut target) = (Proxied::start(&mut cluster), Proxied::start(&mut cluster));
+    let (mut source, mut target) = (Proxied::start(&mut cluster), Proxied::start(&mut cluster));
     cluster.settle();
     fill(bystander, "k", KEYS);
     let load = Load::start(&[bystander], Disturbance::Crash);
@@ -102,32 +122,35 @@ fn story(at: At, fault: Fault) {
     };
     let (from, to, namenode) = (source.pid, target.pid, cluster.namenode().pid());
     proxy.set_trap(frame, then, move |_| match fault {
-        Fault::KillSource => signal(from, Signal::KILL),
+        Fault::KillSource | Fault::RestartSource => signal(from, Signal::KILL),
         Fault::KillTarget | Fault::RestartTarget => signal(to, Signal::KILL),
         Fault::KillNameNode => signal(namenode, Signal::KILL),
-        Fault::PauseSource => pause(from),
-        Fault::PauseTarget => pause(to),
-        Fault::PauseNameNode => pause(namenode),
+        Fault::PauseSource => pause(from, PAUSE),
+        Fault::PauseTarget => pause(to, PAUSE),
+        Fault::PauseNameNode => pause(namenode, PAUSE),
+        Fault::StallSource => pause(from, STALL),
+        Fault::StallTarget => pause(to, STALL),
         Fault::Cut | Fault::CutBehind => {}
     });
     let mut drain = cluster.start_verb(&["drain", &address(source.port)]);
     proxy.wait_until_fired();
 
-    let is_data_lost =
-        matches!(fault, Fault::KillSource | Fault::KillTarget | Fault::RestartTarget);
     match fault {
         Fault::KillNameNode => cluster.restart_namenode(),
+        Fault::RestartSource => source.restart(&mut cluster),
         Fault::RestartTarget => target.restart(&mut cluster),
         _ => {}
     }
     let ended = drain.wait_for_exit(Duration::from_secs(60));
-    assert_eq!(ended.success(), fault != Fault::KillSource, "{}{}", drain.output(), drain.log());
-    let mut leaver = cluster.take_node(source.port);
-    if fault == Fault::KillTarget {
-        drop(cluster.take_node(target.port));
+    assert_eq!(ended.success(), !fault.ends_source(), "{}{}", drain.output(), drain.log());
+    match fault {
+        Fault::KillSource => drop(cluster.take_node(source.port)),
+        Fault::KillTarget => drop(cluster.take_node(target.port)),
+        _ => {}
     }
-    if fault != Fault::KillSource {
-        leaver.wait_for_exit(Duration::from_secs(20));
+    // One that was taken for dead still knows that it was to leave.
+    if !matches!(fault, Fault::KillSource | Fault::RestartSource) {
+        cluster.take_node(source.port).wait_for_exit(Duration::from_secs(20));
     }
     cluster.settle();
     cluster.assert_fair();
@@ -137,7 +160,7 @@ fn story(at: At, fault: Fault) {
     load.wait_for_more(1000);
     let report = load.finish();
     report.assert_no_lies();
-    if !is_data_lost {
+    if !fault.ends_source() && !fault.ends_target() {
         assert_eq!(report.vanished(), 0, "nobody died, and yet: {report:?}");
         assert_holds(bystander, "k", KEYS);
     }
@@ -193,6 +216,21 @@ fn a_source_that_dies_when_it_is_told_of_the_commit_takes_only_with_it_what_was_
 #[test]
 fn a_namenode_that_stands_still_between_source_and_target_loses_nothing() {
     story(At::TargetTold, Fault::PauseNameNode);
+}
+
+#[test]
+fn a_source_that_is_killed_and_back_in_the_middle_of_a_copy_owns_what_it_held_empty() {
+    story(At::Data, Fault::RestartSource);
+}
+
+#[test]
+fn a_source_that_is_taken_for_dead_and_wakes_up_serves_nothing_that_is_not_its_own() {
+    story(At::Told, Fault::StallSource);
+}
+
+#[test]
+fn a_target_that_is_taken_for_dead_when_it_is_ready_and_wakes_up_owns_nothing() {
+    story(At::Ready, Fault::StallTarget);
 }
 
 /// Every fault at one message.
