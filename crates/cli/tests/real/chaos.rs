@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::Load;
 use crate::support::cluster::{Cluster, address, assert_holds, fill, info};
 use crate::support::load::Disturbance;
 use crate::support::process::signal;
 use crate::support::proxy::{Proxied, Then, Way};
+use crate::support::{Load, wait};
 
 /// A node that stands still for so long is not declared dead: it has 900 ms to be heard again, and three probes then.
 const PAUSE: Duration = Duration::from_millis(600);
 /// One that stands still for so long is, and starts over when it hears of that.
 const STALL: Duration = Duration::from_secs(3);
+/// What became of a node shows within this time.
+const TURN_OUT_TIMEOUT: Duration = Duration::from_secs(20);
 /// So many frames of a name pass before the fault strikes: some batches have moved by then.
 const PASSES: u32 = 3;
 const KEYS: usize = 3000;
@@ -148,9 +150,24 @@ fn story(at: At, fault: Fault) {
         Fault::KillTarget => drop(cluster.take_node(target.port)),
         _ => {}
     }
-    // One that was taken for dead still knows that it was to leave.
-    if !matches!(fault, Fault::KillSource | Fault::RestartSource) {
-        cluster.take_node(source.port).wait_for_exit(Duration::from_secs(20));
+    let has_share = |cluster: &Cluster, port| cluster.shares().get(&port) >= Some(&(16384 / 3));
+    match fault {
+        Fault::KillSource | Fault::RestartSource => {}
+        // It leaves if it has heard that it should before it stood still; else it joins again.
+        Fault::StallSource => {
+            wait::until("the source has left, or has its share again", TURN_OUT_TIMEOUT, || {
+                !cluster.node(source.port).is_running() || has_share(&cluster, source.port)
+            });
+            if !cluster.node(source.port).is_running() {
+                drop(cluster.take_node(source.port));
+            }
+        }
+        _ => drop(cluster.take_node(source.port).wait_for_exit(TURN_OUT_TIMEOUT)),
+    }
+    if fault == Fault::StallTarget {
+        wait::until("the target has its share again", TURN_OUT_TIMEOUT, || {
+            has_share(&cluster, target.port)
+        });
     }
     cluster.settle();
     cluster.assert_fair();

@@ -38,3 +38,37 @@ fn a_link_that_died_in_silence_is_replaced_before_a_command_has_waited_for_long(
     assert!(took < NOTICED_WITHIN, "only after {took:?}");
     assert_eq!(client.call(&["INCR", &key]), Value::Integer(2));
 }
+
+#[test]
+fn a_flush_that_may_still_run_is_not_sent_again() {
+    let mut cluster = Cluster::start(1);
+    let near = cluster.ports()[0];
+    let far = Proxied::start(&mut cluster);
+    cluster.settle();
+    let key = key_of_each(&cluster).remove(&far.port).expect("a key of the far node");
+    let mut client = Client::connect(near);
+    assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
+    far.peer.set_trap(("GATHER", Way::In, 0), Then::Cut, |_| {});
+    let answer = client.call(&["FLUSHALL"]).text();
+    far.peer.wait_until_fired();
+    assert!(answer.starts_with("INDETERMINATE"), "{answer}");
+    assert_eq!(client.call(&["GET", &key]), Value::bulk("1"), "nobody has sent it a second time");
+    assert_eq!(client.call(&["FLUSHALL"]), Value::ok());
+    assert_eq!(client.call(&["GET", &key]), Value::Null);
+}
+
+#[test]
+fn a_read_does_not_see_the_write_behind_it_when_both_are_in_doubt() {
+    let mut cluster = Cluster::start(1);
+    let near = cluster.ports()[0];
+    let far = Proxied::start(&mut cluster);
+    cluster.settle();
+    let key = key_of_each(&cluster).remove(&far.port).expect("a key of the far node");
+    let mut client = Client::connect(near);
+    assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
+    far.peer.set_trap(("FWD", Way::In, 0), Then::ForwardAndCut, |_| {});
+    let answers = client.pipeline(&[vec!["GET", &key], vec!["SET", &key, "2"]]);
+    far.peer.wait_until_fired();
+    assert!(answers[0].text().starts_with("TRYAGAIN"), "{answers:?}");
+    assert!(answers[1].text().starts_with("INDETERMINATE"), "{answers:?}");
+}
