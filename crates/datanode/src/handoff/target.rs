@@ -53,7 +53,7 @@ pub(crate) async fn start(node: &Arc<Node>, socket: Socket) -> Result<(), String
 async fn serve(node: &Arc<Node>, mut socket: Socket) -> Result<(), String> {
     let mut learner = Learner { node, batch: None, clock: SenderClock::default() };
     let ended = learner.serve(&mut socket).await;
-    learner.forget_unsealed();
+    learner.forget_unpromised();
     ended
 }
 
@@ -156,7 +156,7 @@ impl Learner<'_> {
     }
 
     fn learn(&mut self, learn: &Learn) -> Result<(), Refusal> {
-        self.forget_unsealed();
+        self.forget_unpromised();
         self.clock = SenderClock::default();
         self.clock.heard(learn.now, now());
         let attempt = learn.attempt;
@@ -253,26 +253,25 @@ impl Learner<'_> {
         Ok(Some(promise))
     }
 
-    /// The source is gone or starts something else: half copies are worthless, complete ones wait for the NameNode.
-    fn forget_unsealed(&mut self) {
-        let Some(mut batch) = self.batch.take() else { return };
-        batch.release(self.node);
-        if batch.open.is_empty() {
-            return;
-        }
-        self.node.count_arriving(batch.open.len() + batch.sealed.len(), false);
-        for slot in batch.open.into_keys() {
-            self.node.slot_event(slot, Event::Forget { attempt: batch.attempt });
+    /// The source is gone or starts something else: what was not promised is worthless, and what was waits for the
+    /// NameNode.
+    fn forget_unpromised(&mut self) {
+        match self.batch.take_if(|batch| batch.open.is_empty()) {
+            Some(mut promised) => promised.release(self.node),
+            None => self.forget_all(),
         }
     }
 
     /// The source has given the batch up.
     fn forget_all(&mut self) {
-        let Some(batch) = &self.batch else { return };
-        for &slot in &batch.sealed {
+        let Some(mut batch) = self.batch.take() else { return };
+        batch.release(self.node);
+        if !batch.open.is_empty() {
+            self.node.count_arriving(batch.open.len() + batch.sealed.len(), false);
+        }
+        for slot in batch.open.into_keys().chain(batch.sealed) {
             self.node.slot_event(slot, Event::Forget { attempt: batch.attempt });
         }
-        self.forget_unsealed();
     }
 }
 

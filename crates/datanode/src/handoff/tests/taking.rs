@@ -123,6 +123,25 @@ async fn what_does_not_agree_with_its_fin_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_gone_before_all_is_promised_leaves_nothing_behind() {
+    let (_source, target, mut hand) = pair().await;
+    hand.learn(ATTEMPT, now(), vec![offer("{a}", 1), offer("{b}", 1)]).await;
+    hand.answer_is(&["LEARNING"]).await;
+    let slot = Slot::of_key(b"{a}");
+    let stream = effects(&[put("{a}", b"value", None)]);
+    let mut digest = Digest::default();
+    digest.update(&stream);
+    hand.data(now(), slot, &stream).await;
+    Fin { slot, keys: 1, digest }.encode(&mut hand.0.output);
+    hand.flush().await;
+    let is_sealed = || matches!(target.state(slot), SlotState::Learner { sealed: true, .. });
+    until("the first of two slots is complete", is_sealed).await;
+    drop(hand);
+    until("its copy is forgotten", || target.state(slot) == SlotState::None).await;
+    assert_eq!((target.keys(), crate::stats::get(&target.node.slots_arriving)), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_is_not_late_by_the_time_its_frame_has_waited() {
     let (_source, target, mut hand) = pair().await;
     let ahead = 3_600_000;
