@@ -199,7 +199,8 @@ async fn answer_link(
 }
 
 fn is_full(socket: &Socket, later: &Later) -> bool {
-    socket.output.len() >= OUTPUT_BYTES_MAX || later.frames.get() >= FRAMES_MAX
+    let unsent_bytes = socket.output.len() + later.ready.borrow().len();
+    unsent_bytes >= OUTPUT_BYTES_MAX || later.frames.get() >= FRAMES_MAX
 }
 
 fn take_requests(
@@ -262,8 +263,12 @@ fn take_request(
                 };
                 let args = request.as_args();
                 let progress = |part| answer(part, false);
-                let rest = gather_here(&node, spec, db, args, &slots, progress).await;
-                answer(rest, true);
+                // A flush that nobody waits for any more takes nothing more.
+                tokio::select! {
+                    biased;
+                    () = later.closed() => {}
+                    rest = gather_here(&node, spec, db, args, &slots, progress) => answer(rest, true),
+                }
             });
         }
         b"SCAN" => {

@@ -154,10 +154,6 @@ impl Ground<Rc<Link>> for Here<'_> {
     fn start(&mut self, command: Rc<Command>) {
         self.started.push(command);
     }
-
-    fn has_room(&self) -> bool {
-        !self.shared.owes_enough()
-    }
 }
 
 /// Where cluster clients reach the owner of a slot, if another node owns it.

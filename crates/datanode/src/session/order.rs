@@ -61,11 +61,6 @@ pub(crate) trait Ground<O> {
 
     /// Starts a command on several slots; [`Order::release`] ends it.
     fn start(&mut self, command: Rc<Command>);
-
-    /// Whether there is room for one more reply; what may run waits for that.
-    fn has_room(&self) -> bool {
-        true
-    }
 }
 
 /// What became of a command in a frame.
@@ -216,12 +211,8 @@ impl<O: PartialEq> Order<O> {
 
     /// Tries what may be tried: runs it, starts it, or adds it to a frame.
     pub(crate) fn advance(&mut self, ground: &mut impl Ground<O>) {
-        while ground.has_room()
-            && let Some(&slot) = self.ready.front()
-        {
-            if !self.try_first(slot, ground) {
-                self.ready.pop_front();
-            }
+        while let Some(slot) = self.ready.pop_front() {
+            while self.try_first(slot, ground) {}
         }
     }
 

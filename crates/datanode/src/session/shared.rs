@@ -21,8 +21,8 @@ use crate::stats;
 use crate::wait::Signal;
 use crate::workers::Worker;
 
-/// Replies that the client has not taken; nothing that waited runs beyond it, and nothing more is sent to other nodes.
-/// What is under way then can add so much as the answers to all frames of one connection may hold.
+/// Replies that the client has not taken; nothing more is sent to other nodes beyond it. What is under way then can
+/// add so much as the answers to all frames of one connection may hold.
 const OWED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A request that cannot run at once, as it lies in the input.
@@ -168,18 +168,14 @@ impl Shared {
     /// As [`Self::start_new`].
     pub(super) fn start(self: &Rc<Self>) {
         forward::advance(self);
-        while !self.owes_enough() {
+        // Not those behind a reply that is still to come: it may be in the very frame that is to leave.
+        let owes = || self.unsent_bytes.get() + self.replies.borrow().front_bytes();
+        while owes() < OWED_BYTES_MAX {
             let Some(id) = self.order.borrow_mut().depart() else { break };
             forward::send(self, id);
         }
-        self.held_back.set(self.owes_enough());
+        self.held_back.set(owes() >= OWED_BYTES_MAX);
         self.count();
-    }
-
-    /// Whether the client has to take replies before there are more.
-    pub(super) fn owes_enough(&self) -> bool {
-        // Not those behind a reply that is still to come: it may be in the very frame that is to leave.
-        self.unsent_bytes.get() + self.replies.borrow().front_bytes() >= OWED_BYTES_MAX
     }
 
     /// Ends a command on several slots.
