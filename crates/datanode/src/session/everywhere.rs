@@ -120,14 +120,14 @@ async fn round(shared: &Shared, command: &Everywhere, rounds: &mut Rounds) -> Re
         });
         asked.push((answer, slots));
     }
-    let mut all_in_reach = nowhere.is_empty();
+    let (mut all_in_reach, mut in_doubt) = (nowhere.is_empty(), None);
     gather(shared, command, &here, rounds).await;
     for (answer, slots) in asked {
         match answer.word().await {
             Word::Gathered(parts) => take(parts, &slots, rounds)?,
             // Whoever did not answer may still come to it; a second time would hide that from the client.
             Word::Unknown(reason, _) if command.head.spec.is_write() => {
-                return Err(forward::unknown(command.head.spec, &reason));
+                in_doubt = Some(forward::unknown(command.head.spec, &reason));
             }
             // Reads may run twice on a slot that has not answered.
             Word::Unknown(_, parts) => {
@@ -138,7 +138,8 @@ async fn round(shared: &Shared, command: &Everywhere, rounds: &mut Rounds) -> Re
             Word::NotHere | Word::Reply(_) => {}
         }
     }
-    Ok(all_in_reach)
+    // The others have ended: what the client sends next runs behind it on their slots.
+    in_doubt.map_or(Ok(all_in_reach), Err)
 }
 
 /// Adds what another node gave.
