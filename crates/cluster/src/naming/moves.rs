@@ -55,6 +55,7 @@ impl Naming {
         let slots_max = slots_per_batch(source.load.used_bytes, self.slots.owned(&pair.0));
         let Some(link) = source.link else { return };
         let slots = self.plan.take_waiting(&pair, slots_max);
+        debug_assert!(!slots.is_empty(), "only pairs with slots are chosen");
         self.plan.attempts += 1;
         let attempt = Attempt { generation: self.identity.generation, number: self.plan.attempts };
         let (source, target) = (source.node().clone(), target.node().clone());
@@ -86,7 +87,7 @@ impl Naming {
         }
         self.plan.done += batch.slots.len();
         self.plan.forget_pause(&batch.pair());
-        self.plan.troubled.difference_with(&batch.slots);
+        self.plan.troubled.retain(|slot, _| !batch.slots.contains(*slot));
         let took_ms = now_ms.saturating_sub(batch.started_ms);
         let (done, total) = (self.plan.done, self.plan.total);
         self.detail(format!(
@@ -159,10 +160,12 @@ impl Naming {
         else {
             return;
         };
-        let (pair, target) = (batch.pair(), batch.target.clone());
-        self.plan.troubled.union_with(&batch.slots);
+        let (pair, target, slots) = (batch.pair(), batch.target.clone(), batch.slots.clone());
         let reason = reason.escape_debug().to_string();
         let pause_ms = self.plan.pause(now_ms, pair, cause, reason.clone());
+        if cause == Cause::Trouble {
+            self.plan.remember_trouble(attempt, &slots, pause_ms);
+        }
         self.note(format!(
             "move {attempt} of {sender} to {target} was given up: {reason}; next try in {pause_ms} ms"
         ));

@@ -41,9 +41,9 @@ pub(super) struct Plan {
     pauses: BTreeMap<(NodeId, NodeId), Pause>,
     /// Targets that had no memory for a batch lately.
     full: BTreeMap<NodeId, Pause>,
-    /// Slots of moves that were given up. They go behind all others of their pair, and one by one, so that one that
-    /// cannot move holds up no other.
-    pub(super) troubled: SlotSet,
+    /// Slots of moves that were given up, with the number of the last one. They go behind all others of their pair, and
+    /// one by one, what failed last at the end: one that cannot move holds up no other.
+    pub(super) troubled: BTreeMap<Slot, u64>,
     /// Attempts made by this generation.
     pub(super) attempts: u64,
     /// Slots moved since the plan was empty last.
@@ -94,23 +94,35 @@ impl Plan {
     pub(super) fn forget_moves(&mut self) {
         self.under_way.clear();
         self.waiting.clear();
-        self.troubled = SlotSet::new();
+        self.troubled.clear();
     }
 
     /// Takes the slots of the next batch of a pair, at most so many.
     pub(super) fn take_waiting(&mut self, pair: &(NodeId, NodeId), slots_max: usize) -> SlotSet {
         let Some(waiting) = self.waiting.get_mut(pair) else { return SlotSet::new() };
-        let is_troubled = |slot: &Slot| self.troubled.contains(*slot);
-        let mut slots: SlotSet =
-            waiting.iter().filter(|slot| !is_troubled(slot)).take(slots_max).collect();
+        let mut slots: SlotSet = waiting
+            .iter()
+            .filter(|slot| !self.troubled.contains_key(slot))
+            .take(slots_max)
+            .collect();
         if slots.is_empty() {
-            slots = waiting.iter().take(1).collect();
+            slots.extend(waiting.iter().min_by_key(|slot| self.troubled.get(slot)));
         }
         waiting.difference_with(&slots);
         if waiting.is_empty() {
             self.waiting.remove(pair);
         }
         slots
+    }
+
+    /// A move was given up, and the next one between the two waits for so long. Its slots are in trouble, but not when
+    /// moves before it had failed, too: then it is the nodes that are.
+    pub(super) fn remember_trouble(&mut self, attempt: Attempt, slots: &SlotSet, pause_ms: u64) {
+        for slot in slots.iter() {
+            if pause_ms <= MOVE_PAUSE_FIRST_MS || self.troubled.contains_key(&slot) {
+                self.troubled.insert(slot, attempt.number);
+            }
+        }
     }
 
     /// Slots that wait to be moved.
@@ -164,7 +176,7 @@ impl Plan {
 
     /// What was given up is tried again at once.
     pub(super) fn forget_pauses(&mut self) {
-        self.troubled = SlotSet::new();
+        self.troubled.clear();
         self.pauses.clear();
         self.full.clear();
     }
@@ -267,7 +279,7 @@ impl Naming {
             waiting.map(|((from, to), slots)| ((from.clone(), to.clone()), slots)).collect();
         if was_idle {
             self.plan.done = 0;
-            self.plan.troubled = SlotSet::new();
+            self.plan.troubled.clear();
         }
         self.plan.total = self.plan.done + self.plan.planned() + self.plan.moving();
         if was_idle && self.plan.total > 0 {

@@ -235,6 +235,28 @@ fn slots_of_a_move_that_was_given_up_go_behind_all_others_and_one_by_one() {
 }
 
 #[test]
+fn of_slots_in_trouble_the_one_that_failed_last_goes_last() {
+    let pair = (NodeId::new("a").unwrap(), NodeId::new("b").unwrap());
+    let all: SlotSet = Slot::all().take(5).collect();
+    let mut plan = Plan::default();
+    let attempt = |number| Attempt { generation: Generation(1), number };
+    plan.remember_trouble(attempt(1), &all, MOVE_PAUSE_FIRST_MS);
+    let mut tried = Vec::new();
+    for number in 2..10 {
+        plan.waiting.insert(pair.clone(), all.clone());
+        let slots = plan.take_waiting(&pair, 64);
+        plan.remember_trouble(attempt(number), &slots, MOVE_PAUSE_MAX_MS);
+        tried.extend(slots.iter().map(Slot::get));
+    }
+    assert_eq!(tried, [0, 1, 2, 3, 4, 0, 1, 2]);
+    // When nothing moves at all, no slot is to blame.
+    let others: SlotSet = Slot::all().skip(100).take(5).collect();
+    plan.remember_trouble(attempt(10), &others, 2 * MOVE_PAUSE_FIRST_MS);
+    plan.waiting.insert(pair.clone(), others.clone());
+    assert_eq!(plan.take_waiting(&pair, 64), others);
+}
+
+#[test]
 fn an_abort_of_somebody_elses_attempt_is_ignored() {
     let (mut world, attempt, _, slots) = under_way();
     world.send(
