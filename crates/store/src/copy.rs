@@ -18,6 +18,13 @@ use crate::{Db, Effect, Entries, bucket, prefetch};
 /// Larger values are cut.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
+/// The key goes with each piece and is not to be most of what is sent; but no piece is longer than this.
+const PIECE_OF_LONG_KEY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+fn piece_bytes(key: &[u8]) -> usize {
+    key.len().clamp(PIECE_BYTES_MAX, PIECE_OF_LONG_KEY_BYTES_MAX)
+}
+
 /// Whether a copy goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyProgress {
@@ -180,8 +187,7 @@ impl Entries<'_> {
                 continue;
             };
             let (db, key) = (entry.db(), entry.key());
-            // The key goes with each piece: it is not to be most of what is sent.
-            let piece = &rest[..rest.len().min(PIECE_BYTES_MAX.max(key.len()))];
+            let piece = &rest[..rest.len().min(piece_bytes(key))];
             let effect = match *tail.get() {
                 0 => Effect::Put { db, key, value: piece, expires_at: entry.expires_at() },
                 _ => Effect::Append { db, key, suffix: piece },
@@ -295,8 +301,9 @@ impl Entries<'_> {
             Effect::WriteAt { db, key, offset, part } => {
                 let sent = copying.sent_of(db, key).unwrap_or(usize::MAX);
                 let part = &part[..part.len().min(sent.saturating_sub(offset))];
-                return part.chunks(PIECE_BYTES_MAX).enumerate().try_for_each(|(number, part)| {
-                    let offset = offset + number * PIECE_BYTES_MAX;
+                let piece_bytes = piece_bytes(key);
+                return part.chunks(piece_bytes).enumerate().try_for_each(|(number, part)| {
+                    let offset = offset + number * piece_bytes;
                     copying.log.push(Effect::WriteAt { db, key, offset, part }, self.logs)
                 });
             }
