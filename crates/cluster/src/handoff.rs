@@ -54,7 +54,7 @@ pub enum Event {
         log_bytes: u64,
         /// All that was sent of the batch.
         sent_bytes: u64,
-        /// What its slots take here by now.
+        /// What its slots have taken here at the most.
         held_bytes: u64,
     },
     /// Every entry of every slot is on its way.

@@ -26,6 +26,8 @@ pub(super) struct Outgoing<'a> {
     next: usize,
     /// Bytes of effects that were sent in this round.
     round_bytes: u64,
+    /// What the slots have taken at the most.
+    held_bytes: u64,
     data: Data,
 }
 
@@ -53,7 +55,7 @@ impl<'a> Outgoing<'a> {
         };
         let mut slots: Vec<Leaving> = slots.iter().map(leaving).collect();
         slots.sort_by_key(|leaving| (leaving.epoch, leaving.slot));
-        Self { node, attempt, slots, next: 0, round_bytes: 0, data: Data::default() }
+        Self { node, attempt, slots, next: 0, round_bytes: 0, held_bytes: 0, data: Data::default() }
     }
 
     /// The frame that offers the slots to the target.
@@ -128,15 +130,16 @@ impl<'a> Outgoing<'a> {
         self.sum(|guard| guard.entries().unsent_bytes())
     }
 
-    /// What waits to be sent, was sent, and is there to be sent.
-    pub(super) fn progress(&self) -> batch::Event {
+    /// What waits to be sent, was sent, and has been there to be sent.
+    pub(super) fn progress(&mut self) -> batch::Event {
         let mut log_bytes = 0;
         let held_bytes = self.sum(|guard| {
             let entries = guard.entries();
             log_bytes += entries.log_bytes() as u64;
             entries.used_bytes()
         });
-        batch::Event::Progress { log_bytes, sent_bytes: self.sent().1, held_bytes }
+        self.held_bytes = self.held_bytes.max(held_bytes);
+        batch::Event::Progress { log_bytes, sent_bytes: self.sent().1, held_bytes: self.held_bytes }
     }
 
     fn sum(
