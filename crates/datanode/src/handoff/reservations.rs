@@ -82,6 +82,7 @@ impl Reservations {
             Some((at, before)) if *at == now_ms => *before += bytes,
             _ => state.ended.push_back((now_ms, bytes)),
         }
+        state.promised(now_ms);
     }
 }
 

@@ -72,8 +72,9 @@ struct Batch {
     keys: u64,
     /// Of effects that have arrived.
     bytes: u64,
-    /// What the slots take here by now.
+    /// What the slots take here by now, and have taken at the most.
     held_bytes: u64,
+    peak_bytes: u64,
     /// Memory that was promised for what has not arrived.
     reserved_bytes: u64,
     /// Of all FINs.
@@ -167,6 +168,7 @@ impl Learner<'_> {
             keys: 0,
             bytes: 0,
             held_bytes: 0,
+            peak_bytes: 0,
             reserved_bytes: 0,
             digest: Digest::default(),
         });
@@ -187,7 +189,13 @@ impl Learner<'_> {
         for offer in &learn.offers {
             // No more than the promised memory has room for, whatever the source says.
             let keys = offer.keys.min(offer.bytes / ENTRY_BYTES_MIN).min(EXPECTED_KEYS_MAX);
-            self.node.keyspace().lock(offer.slot).entries().expect(keys as usize);
+            let mut guard = self.node.keyspace().lock(offer.slot);
+            let mut entries = guard.entries();
+            let before = entries.used_bytes();
+            entries.expect(keys as usize);
+            let after = entries.used_bytes();
+            drop(guard);
+            batch.grow(self.node, before, after)?;
         }
         Ok(())
     }
@@ -287,10 +295,12 @@ impl Batch {
         Ok(())
     }
 
-    /// A slot that took `before` bytes takes `after` now: so much of what was promised has arrived.
+    /// A slot that took `before` bytes takes `after` now. Of what was promised so much has arrived as they are all more
+    /// than ever before.
     fn grow(&mut self, node: &Node, before: u64, after: u64) -> Result<(), Refusal> {
         self.held_bytes = self.held_bytes.saturating_add(after).saturating_sub(before);
-        let arrived = after.saturating_sub(before);
+        let arrived = self.held_bytes.saturating_sub(self.peak_bytes);
+        self.peak_bytes += arrived;
         if arrived > self.reserved_bytes {
             // More than was offered: with some of what it may become, so that this is rare.
             self.reserve(node, arrived.saturating_add(growth(self.held_bytes)))?;
