@@ -94,8 +94,10 @@ impl Fault {
 /// Lets a process stand still for a while.
 fn pause(pid: u32, time: Duration) {
     signal(pid, Signal::STOP);
-    std::thread::sleep(time);
-    signal(pid, Signal::CONT);
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        signal(pid, Signal::CONT);
+    });
 }
 
 fn story(at: At, fault: Fault) {
@@ -165,6 +167,10 @@ fn story(at: At, fault: Fault) {
         _ => drop(cluster.take_node(source.port).wait_for_exit(TURN_OUT_TIMEOUT)),
     }
     if fault == Fault::StallTarget {
+        let was_dead = |row: &serde_json::Value| row["dead"] == true;
+        wait::until("the target is declared dead", TURN_OUT_TIMEOUT, || {
+            cluster.ask("DEPARTED").as_array().is_some_and(|rows| rows.iter().any(was_dead))
+        });
         wait::until("the target has its share again", TURN_OUT_TIMEOUT, || {
             has_share(&cluster, target.port)
         });

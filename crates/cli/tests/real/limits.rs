@@ -82,6 +82,7 @@ fn a_move_keeps_to_the_rate_that_its_source_is_given_and_the_status_shows_it() {
     while drain.is_running() {
         let rate = cluster.ask("STATUS")["moves"]["bytes_per_second"].as_u64();
         shown = shown.max(rate.expect("a rate"));
+        std::thread::sleep(Duration::from_millis(20));
     }
     assert!(drain.wait_for_exit(Duration::ZERO).success(), "{}", drain.log());
     let (took, sent) = (began.elapsed(), info(source, "annulet_bytes_sent") as f64);
