@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use annulet_commands::{Run, Scan, Scanned};
+use annulet_commands::{Run, Scan, Scanned, Spec};
 use annulet_net::clock;
 use annulet_net::secret::Doorkeeper;
 use annulet_net::tcp::TcpStream;
 use annulet_resp::{Args, Limits, OwnedArgs, Progress, RequestParser};
 use annulet_ring::SlotSet;
+use annulet_store::Db;
 use bytes::{Buf, BytesMut};
 
 use super::forwarded::Frame;
@@ -252,24 +253,7 @@ fn take_request(
             let spec = annulet_commands::resolve(request.as_args()).ok()?;
             let Run::Slots { check, .. } = spec.run else { return None };
             check(request.as_args()).ok()?;
-            let node = Arc::clone(node);
-            spawn(later, async move |later| {
-                let answer = |part: gathered::Gathered, last| {
-                    let mut result = Vec::new();
-                    part.gather.encode(&mut result);
-                    Gathered { id, last, slots: part.done, result: &result }
-                        .encode(&mut later.ready.borrow_mut());
-                    later.wake.raise();
-                };
-                let args = request.as_args();
-                let progress = |part| answer(part, false);
-                // A flush that nobody waits for any more takes nothing more.
-                tokio::select! {
-                    biased;
-                    () = later.closed() => {}
-                    rest = gather_here(&node, spec, db, args, &slots, progress) => answer(rest, true),
-                }
-            });
+            gather(Arc::clone(node), (id, spec, db), slots, request, later);
         }
         b"SCAN" => {
             let ScanRequest { id, db, last, request } = ScanRequest::decode(args)?;
@@ -295,6 +279,33 @@ fn take_request(
         _ => return None,
     }
     Some(())
+}
+
+/// Runs a command on these slots as they open, and answers part by part.
+fn gather(
+    node: Arc<Node>,
+    (id, spec, db): (u64, &'static Spec, Db),
+    slots: SlotSet,
+    request: OwnedArgs,
+    later: &Rc<Later>,
+) {
+    spawn(later, async move |later| {
+        let answer = |part: gathered::Gathered, last| {
+            let mut result = Vec::new();
+            part.gather.encode(&mut result);
+            Gathered { id, last, slots: part.done, result: &result }
+                .encode(&mut later.ready.borrow_mut());
+            later.wake.raise();
+        };
+        let args = request.as_args();
+        let progress = |part| answer(part, false);
+        // A flush that nobody waits for any more takes nothing more.
+        tokio::select! {
+            biased;
+            () = later.closed() => {}
+            rest = gather_here(&node, spec, db, args, &slots, progress) => answer(rest, true),
+        }
+    });
 }
 
 fn parse_one(request: &[u8]) -> Option<OwnedArgs> {
