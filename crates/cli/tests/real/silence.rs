@@ -9,15 +9,30 @@ use crate::support::{Client, Value};
 /// What a link may be silent for while it owes an answer, and as long again for the rest; less than a command may wait.
 const NOTICED_WITHIN: Duration = Duration::from_secs(4);
 
+/// A client of one node, and a key that is "1" on another one behind a proxy.
+struct Story {
+    far: Proxied,
+    key: String,
+    client: Client,
+    cluster: Cluster,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let mut cluster = Cluster::start(1);
+        let near = cluster.ports()[0];
+        let far = Proxied::start(&mut cluster);
+        cluster.settle();
+        let key = key_of_each(&cluster).remove(&far.port).expect("a key of the far node");
+        let mut client = Client::connect(near);
+        assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
+        Self { far, key, client, cluster }
+    }
+}
+
 #[test]
 fn a_link_that_died_in_silence_is_replaced_before_a_command_has_waited_for_long() {
-    let mut cluster = Cluster::start(1);
-    let near = cluster.ports()[0];
-    let far = Proxied::start(&mut cluster);
-    cluster.settle();
-    let key = key_of_each(&cluster).remove(&far.port).expect("a key of the far node");
-    let mut client = Client::connect(near);
-    assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
+    let Story { far, key, mut client, cluster: _cluster } = Story::begin();
 
     // A write that is lost on its way: nobody knows, and the client is told so.
     far.peer.set_trap(("FWD", Way::In, 0), Then::Swallow, |_| {});
@@ -41,13 +56,7 @@ fn a_link_that_died_in_silence_is_replaced_before_a_command_has_waited_for_long(
 
 #[test]
 fn a_flush_that_may_still_run_is_not_sent_again() {
-    let mut cluster = Cluster::start(1);
-    let near = cluster.ports()[0];
-    let far = Proxied::start(&mut cluster);
-    cluster.settle();
-    let key = key_of_each(&cluster).remove(&far.port).expect("a key of the far node");
-    let mut client = Client::connect(near);
-    assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
+    let Story { far, key, mut client, cluster: _cluster } = Story::begin();
     far.peer.set_trap(("GATHER", Way::In, 0), Then::Cut, |_| {});
     let answer = client.call(&["FLUSHALL"]).text();
     far.peer.wait_until_fired();
@@ -59,13 +68,7 @@ fn a_flush_that_may_still_run_is_not_sent_again() {
 
 #[test]
 fn a_read_does_not_see_the_write_behind_it_when_both_are_in_doubt() {
-    let mut cluster = Cluster::start(1);
-    let near = cluster.ports()[0];
-    let far = Proxied::start(&mut cluster);
-    cluster.settle();
-    let key = key_of_each(&cluster).remove(&far.port).expect("a key of the far node");
-    let mut client = Client::connect(near);
-    assert_eq!(client.call(&["SET", &key, "1"]), Value::ok());
+    let Story { far, key, mut client, cluster: _cluster } = Story::begin();
     far.peer.set_trap(("FWD", Way::In, 0), Then::ForwardAndCut, |_| {});
     let answers = client.pipeline(&[vec!["GET", &key], vec!["SET", &key, "2"]]);
     far.peer.wait_until_fired();
