@@ -27,8 +27,8 @@ struct Story {
 
 impl Story {
     /// Starts the nodes, fills them, and copies the data of the NameNode, which is restarted for that.
-    fn begin(nodes: u16) -> Self {
-        let mut cluster = Cluster::start(nodes);
+    fn begin() -> Self {
+        let mut cluster = Cluster::start(3);
         fill(cluster.ports()[0], "k", KEYS);
         let (data, copied) =
             (cluster.directory.path().join("data"), cluster.directory.path().join("copy"));
@@ -39,18 +39,20 @@ impl Story {
         Self { cluster, data, copy: copied }
     }
 
-    /// Starts the NameNode again, on the copy.
+    /// Starts the NameNode again, on the copy, and waits until it has found that out and made up for it.
     fn restore(&mut self) {
         self.cluster.namenode().kill();
         fs::remove_dir_all(&self.data).expect("the data");
         copy(&self.copy, &self.data);
         self.cluster.restart_namenode();
+        self.cluster.settle();
+        assert!(self.cluster.namenode().log().contains("the store is an old copy"));
     }
 }
 
 #[test]
 fn a_namenode_on_an_old_copy_learns_from_its_nodes_who_joined_and_left_since_and_nobody_notices() {
-    let mut story = Story::begin(3);
+    let mut story = Story::begin();
     let leaver = story.cluster.ports()[0];
     let newcomer = story.cluster.add_node();
     story.cluster.settle();
@@ -63,8 +65,6 @@ fn a_namenode_on_an_old_copy_learns_from_its_nodes_who_joined_and_left_since_and
     let load = Load::start(&ports, Disturbance::Resize);
 
     story.restore();
-    story.cluster.settle();
-    assert!(story.cluster.namenode().log().contains("the store is an old copy"));
     let after = story.cluster.ask("TOPOLOGY");
     for counter in ["version", "generation"] {
         assert!(after[counter].as_u64() > before[counter].as_u64(), "{counter}: {before} {after}");
@@ -85,7 +85,7 @@ fn a_namenode_on_an_old_copy_learns_from_its_nodes_who_joined_and_left_since_and
 
 #[test]
 fn a_namenode_on_an_old_copy_does_not_wait_for_ever_for_a_node_that_died_since() {
-    let mut story = Story::begin(3);
+    let mut story = Story::begin();
     let victim = story.cluster.ports()[2];
     story.cluster.node(victim).kill();
     drop(story.cluster.take_node(victim));
@@ -95,7 +95,6 @@ fn a_namenode_on_an_old_copy_does_not_wait_for_ever_for_a_node_that_died_since()
     assert!((1..KEYS as i64).contains(&left), "{left} keys are left");
 
     story.restore();
-    story.cluster.settle();
     assert_eq!(story.cluster.owners(), owners);
     story.cluster.assert_fair();
     story.cluster.assert_keys(left as usize);
