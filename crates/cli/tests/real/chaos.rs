@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use annulet_ring::SLOT_COUNT;
 use rustix::process::Signal;
 
 use crate::support::cluster::{Cluster, address, assert_holds, fill, info};
@@ -152,7 +153,8 @@ fn story(at: At, fault: Fault) {
         Fault::KillTarget => drop(cluster.take_node(target.port)),
         _ => {}
     }
-    let has_share = |cluster: &Cluster, port| cluster.shares().get(&port) >= Some(&(16384 / 3));
+    let has_share =
+        |cluster: &Cluster, port| cluster.shares().get(&port) >= Some(&(SLOT_COUNT / 3));
     match fault {
         Fault::KillSource | Fault::RestartSource => {}
         // It leaves if it has heard that it should before it stood still; else it joins again.
