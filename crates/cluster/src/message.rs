@@ -9,7 +9,7 @@ use annulet_ring::{Epoch, Generation, NodeId, NodeRef, SlotSet};
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages and of the frames between nodes; a node that speaks another one is refused.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Identity of a cluster: 32 hexadecimal digits, drawn once by its NameNode.
 pub type ClusterId = String;

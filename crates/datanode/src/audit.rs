@@ -10,6 +10,7 @@ use annulet_cluster::slot::Slot as SlotRole;
 use annulet_net::{clock, sim};
 use annulet_resp::Args;
 use annulet_ring::{Epoch, NodeRef, Slot};
+use annulet_store::SlotGuard;
 
 use crate::node::{IN_DOUBT_SLOTS_MAX, Node};
 use crate::{DataNode, stats};
@@ -34,6 +35,8 @@ pub struct Ran {
     pub epoch: Epoch,
     /// Whether the command may write.
     pub write: bool,
+    /// The number of the slot's latest effect before it.
+    pub sequence: u64,
     /// Its name and first two arguments.
     pub args: [Vec<u8>; 3],
 }
@@ -44,15 +47,16 @@ pub fn take_ran() -> Vec<Ran> {
 }
 
 /// Notes a command that runs now, under the slot's lock.
-pub(crate) fn ran(node: &Node, slot: Slot, role: &SlotRole, write: bool, args: Args<'_>) {
+pub(crate) fn ran(node: &Node, guard: &mut SlotGuard<'_, SlotRole>, write: bool, args: Args<'_>) {
     let arg = |index| args.get(index).unwrap_or_default().to_vec();
     let ran = Ran {
         at: sim::elapsed(),
         process: (sim::host(), sim::boot_number()),
         node: node.me(),
-        slot,
-        epoch: role.epoch(),
+        slot: guard.slot(),
+        epoch: guard.companion().epoch(),
         write,
+        sequence: guard.entries().sequence(),
         args: [arg(0), arg(1), arg(2)],
     };
     RAN.with_borrow_mut(|all| all.push(ran));

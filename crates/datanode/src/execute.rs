@@ -83,7 +83,7 @@ pub(crate) fn run_keys(
     match guard.companion().access(command.write) {
         Access::Run => {
             #[cfg(annulet_sim)]
-            crate::audit::ran(node, slot, guard.companion(), command.write, args);
+            crate::audit::ran(node, &mut guard, command.write, args);
             Ran::Done(finish(command, Context::single(now, db, guard.entries()), args, reply))
         }
         Access::Wait => Ran::Wait,
@@ -115,8 +115,8 @@ fn run_on_many(
         return Ran::Wait;
     }
     #[cfg(annulet_sim)]
-    for (&slot, guard) in slots.iter().zip(&guards) {
-        crate::audit::ran(node, slot, guard.companion(), command.write, args);
+    for guard in &mut guards {
+        crate::audit::ran(node, guard, command.write, args);
     }
     let entries = guards.iter_mut().map(|guard| guard.entries());
     Ran::Done(finish(command, Context::new(now, db, entries), args, reply))
@@ -153,7 +153,7 @@ pub(crate) fn run_slot(
     let access = guard.companion().access(spec.is_write());
     if access == Access::Run {
         #[cfg(annulet_sim)]
-        crate::audit::ran(node, slot, guard.companion(), spec.is_write(), args);
+        crate::audit::ran(node, &mut guard, spec.is_write(), args);
         run(&mut SlotContext { now, db, random, entries: guard.entries() }, args, gather);
     }
     access

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annulet_cluster::message::{
-    Addresses, Attempt, Config as Topology, MemberInfo, MemberState, SlotsConfig,
+    Addresses, Attempt, Config as Topology, MemberInfo, MemberState, PROTOCOL_VERSION, SlotsConfig,
 };
 use annulet_cluster::slot::Event;
 use annulet_commands::Mode;
@@ -125,7 +125,8 @@ impl Wire {
     /// A link as another node opens it.
     async fn link(member: &Member) -> Wire {
         let mut wire = Wire::to(&member.peer).await;
-        let hello = ["PEER", "3", &"c".repeat(32), "another", &another().inc.to_string(), "link"];
+        let version = PROTOCOL_VERSION.to_string();
+        let hello = ["PEER", &version, &"c".repeat(32), "another", &another().inc.to_string(), "link"];
         wire.send(&request(&hello)).await;
         let welcome = ["PEER", "ok", "127.0.0.1:1", &member.node.me().inc.to_string()];
         wire.receives(&request(&welcome)).await;

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::entry::Entry;
+use crate::ledger::CopyStage;
 use crate::log::{Log, Logs, Overrun};
 use crate::walk::PLACES;
 use crate::{Db, Effect, Entries, bucket, prefetch};
@@ -98,7 +99,15 @@ impl Entries<'_> {
     /// Begins a copy: from now on writes leave what the learner has to know.
     pub fn start_copy(&mut self) {
         self.stop_copy();
-        self.ledger.set_copying(Some(Box::default()));
+        self.ledger.set_copying(Box::default());
+        self.ledger.set_stage(CopyStage::UnderWay);
+    }
+
+    /// The learner has been sent everything, and nothing may change from now on until the copy is stopped: what expires
+    /// is not seen any more, but stays where it is.
+    pub fn complete_copy(&mut self) {
+        debug_assert!(self.unsent_bytes() == 0, "the learner has not been sent everything");
+        self.ledger.set_stage(CopyStage::Complete);
     }
 
     /// Ends the copy and forgets what was not sent.
@@ -106,12 +115,12 @@ impl Entries<'_> {
         if let Some(mut copying) = self.ledger.take_copying() {
             copying.clear(self.logs);
         }
-        self.ledger.set_copying(None);
+        self.ledger.set_stage(CopyStage::None);
     }
 
-    /// Whether a copy is under way.
+    /// Whether there is a copy, under way or complete.
     pub fn is_copying(&self) -> bool {
-        self.ledger.is_copying()
+        self.ledger.stage() != CopyStage::None
     }
 
     /// About how much has to be sent until the learner is up to date, in bytes.
@@ -149,7 +158,7 @@ impl Entries<'_> {
                 Ok(self.write_chunk(&mut copying, &mut Chunk { out, start, bytes_max }))
             }
         };
-        self.ledger.set_copying(Some(copying));
+        self.ledger.set_copying(copying);
         progress
     }
 
@@ -254,8 +263,11 @@ impl Entries<'_> {
     /// To be called before `effect` is done.
     #[inline]
     pub(crate) fn record(&mut self, effect: Effect<'_>) {
-        if self.ledger.is_copying() {
-            self.follow(effect);
+        self.ledger.sequence += 1;
+        match self.ledger.stage() {
+            CopyStage::None => {}
+            CopyStage::UnderWay => self.follow(effect),
+            CopyStage::Complete => debug_assert!(false, "{effect:?} after the end of the copy"),
         }
     }
 
@@ -266,7 +278,7 @@ impl Entries<'_> {
             copying.clear(self.logs);
             copying.overrun = true;
         }
-        self.ledger.set_copying(Some(copying));
+        self.ledger.set_copying(copying);
     }
 
     fn leave(&self, copying: &mut Copying, effect: Effect<'_>) -> Result<(), Overrun> {

@@ -10,7 +10,7 @@ use crate::bucket::{self, Rows};
 use crate::entry::{Entry, Front};
 use crate::expiry::NO_EXPIRY;
 use crate::hash::SlotHash;
-use crate::ledger::Ledger;
+use crate::ledger::{CopyStage, Ledger};
 use crate::log::Logs;
 use crate::prefetch::Whereabouts;
 use crate::{Db, Detached, Effect, EntryRef, UnixMillis};
@@ -23,8 +23,8 @@ const SPARSE_PLACES_MIN: usize = 64;
 /// Everything that may be done with the entries of one locked slot.
 ///
 /// Every key that is passed in must be of this slot. An entry whose deadline has come does not exist: whoever meets it
-/// removes it, counts it as expired and logs it as deleted. While the slot is copied every write leaves what the learner
-/// has to know.
+/// removes it, counts it as expired and logs it as deleted. Every effect has a number, and while the slot is copied it
+/// leaves what the learner has to know.
 pub struct Entries<'b> {
     pub(crate) slot: Slot,
     pub(crate) hash: &'b SlotHash,
@@ -173,6 +173,12 @@ impl Entries<'_> {
         self.ledger.expired_total
     }
 
+    /// How many effects the slot has seen since it began anew, here and on the nodes that had it before: the number of
+    /// the latest one. 0 when nothing is held here.
+    pub fn sequence(&self) -> u64 {
+        self.ledger.sequence
+    }
+
     /// Shows every entry of `db` that is not expired, in no particular order.
     pub fn for_each(&self, now: UnixMillis, db: Db, mut visit: impl FnMut(&[u8], EntryRef<'_>)) {
         for index in 0..self.rows.buckets() {
@@ -191,9 +197,10 @@ impl Entries<'_> {
         self.take_all(db)
     }
 
-    /// Takes everything out because the slot is not this node's any more; a copy ends with it.
+    /// Takes everything out because the slot is not this node's any more; a copy ends with it, and its numbers do.
     pub fn detach(&mut self) -> Detached {
         self.stop_copy();
+        self.ledger.sequence = 0;
         self.take_all(None)
     }
 }
@@ -215,8 +222,10 @@ impl Entries<'_> {
     fn live(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> Option<usize> {
         let index = self.find(db, key)?;
         if bucket::get(self.rows, index)?.is_expired(now) {
-            self.expire(index);
-            self.shrink_if_sparse();
+            if self.ledger.stage() != CopyStage::Complete {
+                self.expire(index);
+                self.shrink_if_sparse();
+            }
             return None;
         }
         Some(index)

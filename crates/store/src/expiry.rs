@@ -85,7 +85,7 @@ impl Entries<'_> {
             return 0;
         }
         let generation = self.ledger.generation;
-        let mut scan = match self.ledger.scan.take() {
+        let mut scan = match self.ledger.take_scan() {
             Some(scan) if scan.generation == generation => scan,
             _ => Box::new(Scan::new(generation)),
         };
@@ -100,10 +100,11 @@ impl Entries<'_> {
         }
         scan.bucket = end;
         if end < self.rows.buckets() {
-            self.ledger.scan = Some(scan);
+            self.ledger.set_scan(Some(scan));
         } else {
             let next = scan.next_look(self.rows.buckets());
             self.next_expiry.store(next, Ordering::Relaxed);
+            self.ledger.set_scan(None);
         }
         self.shrink_if_sparse();
         (self.ledger.expired_total - expired_before) as usize
@@ -119,7 +120,7 @@ impl Entries<'_> {
     /// Lowers the hint for a deadline that an entry has got.
     pub(crate) fn note_deadline(&mut self, deadline: Option<UnixMillis>) {
         let Some(UnixMillis(deadline)) = deadline else { return };
-        if let Some(scan) = &mut self.ledger.scan {
+        if let Some(scan) = self.ledger.scan_mut() {
             scan.earliest = scan.earliest.min(deadline);
         }
         let look = deadline.saturating_add(patience_ms(self.rows.buckets()));

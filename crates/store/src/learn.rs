@@ -34,6 +34,11 @@ impl Entries<'_> {
         }
     }
 
+    /// The learner has everything up to the owner's effect of this number; its own go on from there.
+    pub fn go_on_after(&mut self, sequence: u64) {
+        self.ledger.sequence = sequence;
+    }
+
     /// `None`: it does not fit what is here.
     fn apply_one(&mut self, effect: Effect<'_>, shift: ClockShift) -> Option<()> {
         match effect {

@@ -129,31 +129,40 @@ impl Data {
     }
 }
 
-/// `FIN slot keys digest`
+/// `FIN slot keys sequence digest`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fin {
     pub(super) slot: Slot,
     pub(super) keys: u64,
+    /// The number of the last effect in it.
+    pub(super) sequence: u64,
     pub(super) digest: Digest,
 }
 
 impl Fin {
     pub(super) fn encode(&self, out: &mut BytesMut) {
-        let words = [self.slot.to_string(), self.keys.to_string(), self.digest.0.to_string()];
-        let [slot, keys, digest] = words.each_ref().map(String::as_bytes);
-        write_request(out, [b"FIN".as_slice(), slot, keys, digest]);
+        let [slot, keys, sequence, digest] = self.words().map(|word| word.to_string());
+        let words = ["FIN", &slot, &keys, &sequence, &digest];
+        write_request(out, words.map(str::as_bytes));
     }
 
     pub(super) fn decode(args: Args<'_>) -> Option<Self> {
-        (args.len() == 4).then_some(())?;
-        let digest = Digest(wire::number(args.at(3))?);
-        Some(Self { slot: decode_slot(args.at(1))?, keys: wire::number(args.at(2))?, digest })
+        (args.len() == 5).then_some(())?;
+        Some(Self {
+            slot: decode_slot(args.at(1))?,
+            keys: wire::number(args.at(2))?,
+            sequence: wire::number(args.at(3))?,
+            digest: Digest(wire::number(args.at(4))?),
+        })
     }
 
     /// Adds it to the digest of the batch.
     pub(super) fn add_to(&self, batch: &mut Digest) {
-        let words = [u64::from(self.slot.get()), self.keys, self.digest.0];
-        batch.update(words.map(u64::to_le_bytes).as_flattened());
+        batch.update(self.words().map(u64::to_le_bytes).as_flattened());
+    }
+
+    fn words(&self) -> [u64; 4] {
+        [u64::from(self.slot.get()), self.keys, self.sequence, self.digest.0]
     }
 }
 

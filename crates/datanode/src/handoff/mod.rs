@@ -9,7 +9,7 @@
 //! | `DATA now-ms (slot effects)...` | source | what the slots hold and what has changed, in order |
 //! | `MARK number` | source | tell me when you have taken all of this |
 //! | `MARKED number` | target | everything before that mark is applied |
-//! | `FIN slot keys digest` | source | this was all; the slot is frozen |
+//! | `FIN slot keys sequence digest` | source | this was all; the slot is frozen |
 //! | `READY attempt id inc digest` or `REFUSED cause reason` | target | every slot of the batch agrees with its FIN, or one does not |
 //! | `CANCEL` | source | forget the batch |
 

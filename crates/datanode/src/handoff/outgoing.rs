@@ -173,11 +173,13 @@ impl<'a> Outgoing<'a> {
                     }
                 })
                 .map_err(|overrun| format!("slot {slot}: {overrun}"));
-            leaving.keys = entries.total_len() as u64;
-            drop(guard);
             progress?;
+            entries.complete_copy();
+            leaving.keys = entries.total_len() as u64;
+            let sequence = entries.sequence();
+            drop(guard);
             self.data.send(now(), out);
-            let fin = Fin { slot, keys: leaving.keys, digest: leaving.digest };
+            let fin = Fin { slot, keys: leaving.keys, sequence, digest: leaving.digest };
             fin.encode(out);
             fin.add_to(&mut batch);
         }

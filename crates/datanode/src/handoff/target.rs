@@ -241,6 +241,7 @@ impl Learner<'_> {
             if effects.contains(&Effect::Refuse) {
                 return Err(format!("slot {slot} was decided about meanwhile"));
             }
+            guard.entries().go_on_after(fin.sequence);
         }
         batch.open.remove(&slot);
         batch.sealed.push(slot);

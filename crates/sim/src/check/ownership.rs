@@ -1,4 +1,5 @@
-//! I1, I2, I3: one server for each epoch of a slot, one writer at a time, and epochs that never fall. I23 asks who showed what.
+//! I1, I2, I3: one server for each epoch of a slot, one writer at a time, and epochs that never fall. R5: a new owner
+//! numbers effects on from where the old one stopped. I23 asks who showed what.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,8 @@ type Server = ((u32, u32), Incarnation);
 pub(crate) struct Ownership {
     /// Who ran commands on a slot under an epoch.
     served: BTreeMap<(Slot, Epoch), Server>,
+    /// The highest number of an effect that a write found in each life of a slot.
+    sequences: BTreeMap<(Slot, Epoch), u64>,
     /// How far each process was when it was looked at last.
     seen: BTreeMap<(u32, u32), u64>,
     /// The highest epoch of each slot in each process.
@@ -55,7 +58,7 @@ impl Ownership {
         }
     }
 
-    /// I1.
+    /// I1 and R5.
     pub(super) fn ran(&mut self, world: &World, ran: &Ran, violations: &mut Violations) {
         let content = world.disk.content();
         let decided = content.decided.get(&ran.slot).and_then(|all| all.get(&ran.epoch));
@@ -76,6 +79,16 @@ impl Ownership {
                 "I1: at {:?} slot {} is served at epoch {} by process {:?} ({}) and was by process {:?} ({})",
                 ran.at, ran.slot, ran.epoch, server.0, server.1, first.0, first.1
             ));
+        }
+        if let Some(decided) = decided.filter(|_| ran.write) {
+            let highest = self.sequences.entry((ran.slot, decided.life)).or_default();
+            if ran.sequence < *highest {
+                violations.add(format!(
+                    "R5: at {:?} {} writes to slot {} at epoch {} after effect {}, and {highest} was there before",
+                    ran.at, ran.node, ran.slot, ran.epoch, ran.sequence
+                ));
+            }
+            *highest = ran.sequence.max(*highest);
         }
     }
 

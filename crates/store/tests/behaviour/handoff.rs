@@ -301,6 +301,43 @@ fn what_a_learner_applies_is_not_sent_on() {
 }
 
 #[test]
+fn every_effect_has_a_number_and_the_learner_goes_on_after_the_last_one() {
+    let (source, target) = (keyspace(), keyspace());
+    let (mut source, mut target) = (source.lock(slot()), target.lock(slot()));
+    let (mut owner, mut learner) = (source.entries(), target.entries());
+    fill(&mut owner, 3);
+    assert!(!owner.remove(DAWN, db(0), b"{tag}nothing") && owner.sequence() == 3);
+    owner.append(DAWN, db(0), &key(1), b"more");
+    owner.start_copy();
+    learner.apply(&sent(&mut owner), SHIFT).unwrap();
+    owner.remove(DAWN, db(0), &key(2));
+    learner.apply(&sent(&mut owner), SHIFT).unwrap();
+    owner.complete_copy();
+    assert_eq!((owner.sequence(), learner.sequence()), (5, 0), "a copy has fewer effects");
+    learner.go_on_after(owner.sequence());
+    learner.append(DAWN, db(0), &key(1), b"still more");
+    assert_eq!(learner.sequence(), 6);
+    drop(owner.detach());
+    assert_eq!(owner.sequence(), 0, "what comes next is another life");
+}
+
+#[test]
+fn nothing_changes_behind_a_complete_copy() {
+    let keyspace = keyspace();
+    let mut guard = keyspace.lock(slot());
+    let mut entries = guard.entries();
+    entries.put(DAWN, db(0), &key(1), b"v", Some(UnixMillis(100)));
+    entries.start_copy();
+    sent(&mut entries);
+    entries.complete_copy();
+    assert!(entries.get(UnixMillis(100), db(0), &key(1)).is_none(), "it has expired");
+    assert_eq!((entries.total_len(), entries.expired_total(), entries.sequence()), (1, 0, 1));
+    entries.stop_copy();
+    assert!(entries.get(UnixMillis(100), db(0), &key(1)).is_none());
+    assert_eq!((entries.total_len(), entries.expired_total(), entries.sequence()), (0, 1, 2));
+}
+
+#[test]
 fn a_part_of_a_value_that_is_not_here_is_refused() {
     let keyspace = keyspace();
     let mut guard = keyspace.lock(slot());

@@ -82,7 +82,7 @@ fn data_carries_parts_of_several_slots_and_its_buffer_is_used_again() {
 
 #[test]
 fn answers_and_fin_read_as_they_were_written() {
-    let fin = Fin { slot: slot(7), keys: 9, digest: Digest(u64::MAX) };
+    let fin = Fin { slot: slot(7), keys: 9, sequence: 12, digest: Digest(u64::MAX) };
     let frame = written(|out| fin.encode(out));
     assert_eq!(Fin::decode(frame.as_args()), Some(fin));
     let target = NodeRef { id: NodeId::new("a:1").expect("an id"), inc: Incarnation(5) };
@@ -109,11 +109,13 @@ fn the_digest_of_a_batch_shows_every_difference_between_its_slots() {
         fins.iter().for_each(|fin| fin.add_to(&mut digest));
         digest
     };
-    let fin = |slot_number, keys, digest| Fin { slot: slot(slot_number), keys, digest };
-    let (one, two) = (fin(1, 2, Digest(3)), fin(2, 2, Digest(3)));
+    let fin = |number| Fin { slot: slot(number), keys: 2, sequence: 5, digest: Digest(3) };
+    let (one, two) = (fin(1), fin(2));
     let right = digest(&[one, two]);
-    let keys = fin(2, 3, Digest(3));
-    for wrong in [&[two, one][..], &[one], &[one, keys], &[one, fin(2, 2, Digest(4))]] {
-        assert_ne!(digest(wrong), right);
+    let changed =
+        [Fin { keys: 3, ..two }, Fin { sequence: 6, ..two }, Fin { digest: Digest(4), ..two }];
+    for wrong in [[one, changed[0]], [one, changed[1]], [one, changed[2]], [two, one]] {
+        assert_ne!(digest(&wrong), right);
     }
+    assert_ne!(digest(&[one]), right);
 }

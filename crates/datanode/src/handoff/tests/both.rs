@@ -47,6 +47,12 @@ async fn a_batch_moves_with_everything_that_is_written_meanwhile() {
         .map(|key| (key, source.get(key)))
         .into();
     let keys = source.keys();
+    let sequences = |member: &Member| -> Vec<u64> {
+        let of = |slot| member.node.keyspace().lock(slot).entries().sequence();
+        slots.iter().map(of).collect()
+    };
+    let before = sequences(&source);
+    assert_eq!(before.iter().sum::<u64>(), 3_001 + writes as u64);
     assert_eq!(
         source.state(Slot::of_key(b"{a}")),
         SlotState::InDoubt { attempt, target: Box::new(named) }
@@ -56,6 +62,7 @@ async fn a_batch_moves_with_everything_that_is_written_meanwhile() {
         assert_eq!(target.get(key), value, "{key}");
     }
     assert_eq!((source.keys(), target.keys()), (0, keys));
+    assert_eq!(sequences(&target), before, "effects are numbered on");
     until("the batch is over", || source.node.attempts.lock().is_empty()).await;
     let stats = &source.node.stats;
     assert_eq!(crate::stats::get(&stats.slots_sent), 3);

@@ -80,7 +80,7 @@ async fn nothing_freezes_before_the_target_has_marked_what_was_sent() {
     hand.send(&["MARKED", "1"]).await;
     hand.until("DATA").await;
     let fin = Fin::decode(hand.until("FIN").await.as_args()).expect("FIN");
-    assert_eq!(fin.keys, 101);
+    assert_eq!((fin.keys, fin.sequence), (101, 101));
     assert!(!world.source.node.keyspace().lock(Slot::of_key(b"{a}")).companion().may_write());
     let promise = annulet_cluster::handoff::Promise {
         attempt: ATTEMPT,

@@ -75,7 +75,7 @@ async fn a_batch_is_refused_once_and_the_next_one_is_taken() {
     hand.answer_is(&["REFUSED", "trouble", &reason]).await;
     hand.data(now(), Slot::of_key(b"{a}"), &effects(&[put("{a}", b"late", None)])).await;
     hand.send(&["MARK", "1"]).await;
-    hand.send(&["FIN", "7", "1", "1"]).await;
+    hand.send(&["FIN", "7", "1", "1", "1"]).await;
     hand.learn(NEXT, now(), vec![offer("{a}", 1)]).await;
     hand.answer_is(&["LEARNING"]).await;
     assert_eq!((target.keys(), crate::stats::get(&target.node.slots_arriving)), (0, 1));
@@ -96,7 +96,7 @@ async fn what_does_not_agree_with_its_fin_is_refused() {
         hand.learn(attempt, now(), vec![offer("{a}", 1)]).await;
         hand.answer_is(&["LEARNING"]).await;
         hand.data(now(), slot, &stream).await;
-        let fin = Fin { slot, keys, digest };
+        let fin = Fin { slot, keys, sequence: 0, digest };
         fin.encode(&mut hand.0.output);
         hand.flush().await;
         let answer = hand.next().await.expect("an answer");
@@ -132,7 +132,7 @@ async fn a_source_that_is_gone_before_all_is_promised_leaves_nothing_behind() {
     let mut digest = Digest::default();
     digest.update(&stream);
     hand.data(now(), slot, &stream).await;
-    Fin { slot, keys: 1, digest }.encode(&mut hand.0.output);
+    Fin { slot, keys: 1, sequence: 1, digest }.encode(&mut hand.0.output);
     hand.flush().await;
     let is_sealed = || matches!(target.state(slot), SlotState::Learner { sealed: true, .. });
     until("the first of two slots is complete", is_sealed).await;
