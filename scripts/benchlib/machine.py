@@ -68,6 +68,23 @@ class Cores:
         return self.all[:workers], self.all, True
 
 
+class Stolen:
+    """The share of all cores' time that a virtual machine wanted and did not get, from now on."""
+
+    def __init__(self):
+        self._before = self._times()
+
+    def percent(self):
+        stolen, total = (after - before for after, before in zip(self._times(), self._before))
+        return 100 * stolen / total if total else 0.0
+
+    @staticmethod
+    def _times():
+        """(stolen, all) in ticks since the start of the machine; see proc_stat(5)."""
+        ticks = [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return ticks[7], sum(ticks)
+
+
 def allow_open_files(wanted):
     """Raises the limit of open files for this process and those it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
