@@ -68,7 +68,7 @@ pub enum Event {
         /// Bytes of changes that have come up since.
         left_bytes: u64,
     },
-    /// The node's budget of slots in doubt has room for this batch.
+    /// It is this batch's turn to have its slots closed.
     Admitted,
     /// Every slot is frozen, and FIN of each is on its way.
     Finished {
@@ -119,9 +119,12 @@ pub enum Effect {
         /// The number of the mark.
         mark: u64,
     },
-    /// Ask the node for room among its slots in doubt. Answered by [`Event::Admitted`]. The room is given back, or the
-    /// question withdrawn, at [`Effect::GiveUp`] or [`Effect::End`].
+    /// Ask for the turn to have slots frozen and in doubt, which one batch of a node has at a time. Answered by
+    /// [`Event::Admitted`]. The turn is over, or the question withdrawn, at [`Effect::Withdraw`], [`Effect::GiveUp`] or
+    /// [`Effect::End`].
     Admit,
+    /// The batch does not freeze in its turn: it is the next one's.
+    Withdraw,
     /// Freeze every slot, and send the last changes and FIN. Answered by [`Event::Finished`], then [`Event::Ready`].
     Freeze,
     /// Put *every* slot in doubt, also when one of them refuses. Answered by [`Event::Asked`].
@@ -370,6 +373,11 @@ impl Batch {
         }
         if !is_near(now_ms.saturating_sub(sent_ms), sent_bytes, left_bytes) {
             round.near_ms = None;
+            if round.admission == Admission::Granted {
+                // Others may be near.
+                round.admission = Admission::NotAsked;
+                effects.push(Effect::Withdraw);
+            }
             return self.send_changes(now_ms, effects);
         }
         round.near_ms = Some(now_ms);

@@ -173,6 +173,8 @@ pub struct Load {
     pub used_bytes: u64,
     /// Client connections.
     pub connections: u64,
+    /// Commands that clients and other nodes send it in a second, of the last moments.
+    pub commands_per_second: u64,
     /// Slots it is sending away right now.
     pub slots_leaving: u32,
     /// Slots it is receiving right now.

@@ -34,7 +34,7 @@ mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use annulet_ring::{Epoch, Generation, NodeId, Ring};
+use annulet_ring::{Epoch, Generation, NodeId, Ring, SLOT_COUNT};
 
 use crate::message::{ClusterId, ToNameNode};
 
@@ -58,8 +58,17 @@ use turn::Turn;
 pub const MEMBERS_MAX: usize = 1000;
 /// Heaviest weight: a member's share may be this many times that of one with weight 1.
 pub const WEIGHT_MAX: u32 = 10_000;
-/// Slots of one batch at the most; as many may be in doubt when the NameNode goes away in the middle of a commit.
-pub const SLOTS_PER_BATCH_MAX: usize = 64;
+/// Slots of one batch at the most; as many are in doubt when the NameNode goes away in the middle of a commit. 128, and in
+/// a simulation with few slots as many as in [`SLOTS_PER_BUSY_BATCH_MAX`].
+pub const SLOTS_PER_BATCH_MAX: usize = match SLOT_COUNT / 128 {
+    few if few < SLOTS_PER_BUSY_BATCH_MAX => SLOTS_PER_BUSY_BATCH_MAX,
+    enough => enough,
+};
+/// The same while the source serves more than [`BUSY_COMMANDS_PER_SECOND`]: what is written to the slots of a batch waits
+/// while they change hands, so the fewer there are the fewer clients notice.
+pub const SLOTS_PER_BUSY_BATCH_MAX: usize = 64;
+/// A source that runs more commands in a second gives its slots in small batches.
+pub const BUSY_COMMANDS_PER_SECOND: u64 = 1000;
 /// What a batch should come to, as far as the average slot of its source tells: less is lost when it is given up.
 pub const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 /// Batches that one source sends at a time: one is committed, one waits for its turn, one is copied. More cost the source

@@ -12,7 +12,7 @@ use annulet_resp::Args;
 use annulet_ring::{Epoch, NodeRef, Slot};
 use annulet_store::SlotGuard;
 
-use crate::node::{IN_DOUBT_SLOTS_MAX, Node};
+use crate::node::Node;
 use crate::{DataNode, stats};
 
 thread_local! {
@@ -35,8 +35,8 @@ pub struct Ran {
     pub epoch: Epoch,
     /// Whether the command may write.
     pub write: bool,
-    /// The number of the slot's latest effect before it.
-    pub sequence: u64,
+    /// The number of the slot's latest effect before it, and after it.
+    pub sequence: (u64, u64),
     /// Its name and first two arguments.
     pub args: [Vec<u8>; 3],
 }
@@ -46,8 +46,14 @@ pub fn take_ran() -> Vec<Ran> {
     RAN.take()
 }
 
-/// Notes a command that runs now, under the slot's lock.
-pub(crate) fn ran(node: &Node, guard: &mut SlotGuard<'_, SlotRole>, write: bool, args: Args<'_>) {
+/// Notes a command that has run, under the slot's lock; it found the slot's effects at the number `before`.
+pub(crate) fn ran(
+    node: &Node,
+    guard: &mut SlotGuard<'_, SlotRole>,
+    before: u64,
+    write: bool,
+    args: Args<'_>,
+) {
     let arg = |index| args.get(index).unwrap_or_default().to_vec();
     let ran = Ran {
         at: sim::elapsed(),
@@ -56,7 +62,7 @@ pub(crate) fn ran(node: &Node, guard: &mut SlotGuard<'_, SlotRole>, write: bool,
         slot: guard.slot(),
         epoch: guard.companion().epoch(),
         write,
-        sequence: guard.entries().sequence(),
+        sequence: (before, guard.entries().sequence()),
         args: [arg(0), arg(1), arg(2)],
     };
     RAN.with_borrow_mut(|all| all.push(ran));
@@ -116,12 +122,9 @@ impl Audit {
     }
 
     /// Slots that are frozen, or in doubt, or about to be, as the node counts them.
-    pub fn slots_in_doubt(&self) -> usize {
-        self.0.upgrade().map_or(0, |node| node.slots_in_doubt())
+    pub fn slots_in_doubt(&self) -> u64 {
+        self.0.upgrade().map_or(0, |node| stats::get(&node.slots_in_doubt))
     }
-
-    /// How many slots may be frozen or in doubt at a time.
-    pub const IN_DOUBT_SLOTS_MAX: usize = IN_DOUBT_SLOTS_MAX;
 
     /// Slots that the node came to own without the copy it should have had.
     pub fn copies_missing(&self) -> u64 {
@@ -135,7 +138,7 @@ impl Audit {
         };
         let leftovers = [
             ("hand-overs under way", node.attempts.lock().len() as u64),
-            ("slots admitted to be in doubt", node.slots_in_doubt() as u64),
+            ("slots admitted to be in doubt", stats::get(&node.slots_in_doubt)),
             ("slots that leave", stats::get(&node.slots_leaving)),
             ("slots that arrive", stats::get(&node.slots_arriving)),
             ("promised bytes", node.reservations.bytes(clock::boot_millis())),

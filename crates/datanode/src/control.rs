@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use crate::drain::DrainState;
 use crate::handoff;
 use crate::node::Node;
+use crate::pace::Pace;
 use crate::stats;
 
 /// Waiting times between attempts to reach the NameNode.
@@ -32,6 +33,9 @@ const REGISTER_TIMEOUT: Duration = Duration::from_millis(5_000);
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(3_000);
 /// So is one that takes nothing.
 const WRITE_TIMEOUT: Duration = SILENCE_TIMEOUT;
+
+/// A shorter time tells nothing about how many commands run in a second.
+const PACE_WINDOW_MS: u64 = 20;
 
 /// How the node stands with its NameNode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +67,12 @@ enum Ended {
 pub(crate) async fn run(node: Arc<Node>, mut queue: mpsc::Receiver<ToNameNode>) {
     let standing = &node.standing;
     let mut backoff = Backoff::new(RETRY_FIRST_MS, RETRY_MAX_MS);
+    let mut pace = Pace::new(PACE_WINDOW_MS, 0, clock::boot_millis());
     let mut stop = node.stop.subscribe();
     let mut told = String::new();
     loop {
-        let link = Link { node: &node, queue: &mut queue, standing, backoff: &mut backoff };
+        let (queue, backoff, pace) = (&mut queue, &mut backoff, &mut pace);
+        let link = Link { node: &node, queue, standing, backoff, pace };
         let ended = tokio::select! {
             ended = link.run() => ended,
             _ = stop.wait_for(|stop| *stop) => return,
@@ -106,6 +112,7 @@ struct Link<'a> {
     queue: &'a mut mpsc::Receiver<ToNameNode>,
     standing: &'a watch::Sender<Standing>,
     backoff: &'a mut Backoff,
+    pace: &'a mut Pace,
 }
 
 type Reader = FrameReader<OwnedReadHalf>;
@@ -229,7 +236,8 @@ impl Link<'_> {
             }
             if beat {
                 sequence += 1;
-                if let Err(error) = send(&mut writer, &self.heartbeat(sequence)).await {
+                let heartbeat = self.heartbeat(sequence);
+                if let Err(error) = send(&mut writer, &heartbeat).await {
                     return ended(&error);
                 }
             }
@@ -239,12 +247,13 @@ impl Link<'_> {
         }
     }
 
-    fn heartbeat(&self, sequence: u64) -> ToNameNode {
+    fn heartbeat(&mut self, sequence: u64) -> ToNameNode {
         let node = self.node;
         let load = Load {
             keys: stats::get(&node.stats.keys),
             used_bytes: stats::get(&node.stats.used_bytes),
             connections: node.clients.count() as u64,
+            commands_per_second: self.pace.follow(node.stats.commands(), clock::boot_millis()),
             slots_leaving: stats::get(&node.slots_leaving) as u32,
             slots_arriving: stats::get(&node.slots_arriving) as u32,
             sent_keys_per_second: stats::get(&node.stats.sent_keys_per_second),

@@ -83,8 +83,11 @@ pub(crate) fn run_keys(
     match guard.companion().access(command.write) {
         Access::Run => {
             #[cfg(annulet_sim)]
-            crate::audit::ran(node, &mut guard, command.write, args);
-            Ran::Done(finish(command, Context::single(now, db, guard.entries()), args, reply))
+            let before = guard.entries().sequence();
+            let lookups = finish(command, Context::single(now, db, guard.entries()), args, reply);
+            #[cfg(annulet_sim)]
+            crate::audit::ran(node, &mut guard, before, command.write, args);
+            Ran::Done(lookups)
         }
         Access::Wait => Ran::Wait,
         Access::Elsewhere => Ran::Elsewhere,
@@ -115,11 +118,14 @@ fn run_on_many(
         return Ran::Wait;
     }
     #[cfg(annulet_sim)]
-    for guard in &mut guards {
-        crate::audit::ran(node, guard, command.write, args);
-    }
+    let before: Vec<u64> = guards.iter_mut().map(|guard| guard.entries().sequence()).collect();
     let entries = guards.iter_mut().map(|guard| guard.entries());
-    Ran::Done(finish(command, Context::new(now, db, entries), args, reply))
+    let lookups = finish(command, Context::new(now, db, entries), args, reply);
+    #[cfg(annulet_sim)]
+    for (guard, before) in guards.iter_mut().zip(before) {
+        crate::audit::ran(node, guard, before, command.write, args);
+    }
+    Ran::Done(lookups)
 }
 
 #[inline]
@@ -153,8 +159,10 @@ pub(crate) fn run_slot(
     let access = guard.companion().access(spec.is_write());
     if access == Access::Run {
         #[cfg(annulet_sim)]
-        crate::audit::ran(node, &mut guard, spec.is_write(), args);
+        let before = guard.entries().sequence();
         run(&mut SlotContext { now, db, random, entries: guard.entries() }, args, gather);
+        #[cfg(annulet_sim)]
+        crate::audit::ran(node, &mut guard, before, spec.is_write(), args);
     }
     access
 }

@@ -24,6 +24,7 @@ mod histogram;
 mod housekeeping;
 mod link;
 mod node;
+mod pace;
 mod server_info;
 mod session;
 mod socket;

@@ -15,7 +15,7 @@ use annulet_ring::{Incarnation, NodeRef, Slot};
 use annulet_store::{Detached, Keyspace};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::clients::Clients;
 use crate::config::{Config, Resolved};
@@ -28,9 +28,6 @@ use crate::workers::Workers;
 
 /// Messages that wait for the control link. Senders wait when it is full.
 pub(crate) const CONTROL_QUEUE_MESSAGES_MAX: usize = 256;
-
-/// Slots that may be frozen or in doubt at a time: as many wait for their next command while the NameNode is away (R2).
-pub(crate) const IN_DOUBT_SLOTS_MAX: usize = 64;
 
 /// Bytes of commands on a node that wait for a slot or for another node. Beyond it a connection that has such is not read,
 /// and what other nodes forward does not wait here, but there.
@@ -64,8 +61,11 @@ pub(crate) struct Node {
     pub(crate) given_away: GivenAway,
     /// Batches on their way out.
     pub(crate) attempts: Mutex<BTreeSet<Attempt>>,
-    /// Room among the slots in doubt.
-    pub(crate) in_doubt: Arc<Semaphore>,
+    /// The turn to freeze slots and have them in doubt, which one batch has at a time: so few slots wait for their next
+    /// command at any moment, and while the NameNode is away (R2).
+    pub(crate) turn_to_freeze: tokio::sync::Mutex<()>,
+    /// Slots of the batch whose turn it is.
+    pub(crate) slots_in_doubt: AtomicU64,
     /// How fast copies leave.
     pub(crate) move_rate: Rate,
     /// Memory for copies that arrive.
@@ -121,7 +121,8 @@ impl Node {
             handoff_sockets: Sockets::default(),
             given_away: GivenAway::default(),
             attempts: Mutex::default(),
-            in_doubt: Arc::new(Semaphore::new(IN_DOUBT_SLOTS_MAX)),
+            turn_to_freeze: tokio::sync::Mutex::default(),
+            slots_in_doubt: AtomicU64::new(0),
             reservations: Reservations::default(),
             identity: ArcSwap::from_pointee(identity),
             cluster: OnceLock::new(),
@@ -309,11 +310,6 @@ impl Node {
     pub(crate) fn slots_owned(&self) -> usize {
         let (view, me) = (self.view(), self.me());
         Slot::all().filter(|&slot| view.owner(slot) == Some(&me)).count()
-    }
-
-    /// Slots that are frozen, or in doubt, or about to be.
-    pub(crate) fn slots_in_doubt(&self) -> usize {
-        IN_DOUBT_SLOTS_MAX - self.in_doubt.available_permits()
     }
 
     /// Whether more commands may wait.

@@ -232,7 +232,7 @@ impl ServerView<'_> {
             ("annulet_received_keys_per_sec", count(&stats.received_keys_per_second)),
             ("annulet_received_bytes_per_sec", count(&stats.received_bytes_per_second)),
             ("annulet_reserved_bytes", node.reservations.bytes(clock::boot_millis()).to_string()),
-            ("annulet_slots_in_doubt", node.slots_in_doubt().to_string()),
+            ("annulet_slots_in_doubt", count(&node.slots_in_doubt)),
             ("annulet_move_log_bytes", node.keyspace().log_bytes().to_string()),
             ("annulet_freeze_usec_p50", stats.freezes.percentile(50).to_string()),
             ("annulet_freeze_usec_p99", stats.freezes.percentile(99).to_string()),

@@ -190,6 +190,11 @@ impl Tally {
 }
 
 impl Stats {
+    /// Commands that clients have sent here, and that other nodes have.
+    pub(crate) fn commands(&self) -> u64 {
+        self.tally().commands + get(&self.served_for_others)
+    }
+
     /// Works out how fast slots come and go, from what was counted `before`, so long ago.
     pub(crate) fn measure_moves(&self, before: &mut [u64; 4], elapsed_ms: u64) {
         let rates = [

@@ -126,7 +126,8 @@ impl Wire {
     async fn link(member: &Member) -> Wire {
         let mut wire = Wire::to(&member.peer).await;
         let version = PROTOCOL_VERSION.to_string();
-        let hello = ["PEER", &version, &"c".repeat(32), "another", &another().inc.to_string(), "link"];
+        let hello =
+            ["PEER", &version, &"c".repeat(32), "another", &another().inc.to_string(), "link"];
         wire.send(&request(&hello)).await;
         let welcome = ["PEER", "ok", "127.0.0.1:1", &member.node.me().inc.to_string()];
         wire.receives(&request(&welcome)).await;

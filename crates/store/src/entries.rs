@@ -23,7 +23,7 @@ const SPARSE_PLACES_MIN: usize = 64;
 /// Everything that may be done with the entries of one locked slot.
 ///
 /// Every key that is passed in must be of this slot. An entry whose deadline has come does not exist: whoever meets it
-/// removes it, counts it as expired and logs it as deleted. Every effect has a number, and while the slot is copied it
+/// removes it, counts it as expired and logs it as deleted, but not behind a complete copy. Every effect has a number, and while the slot is copied it
 /// leaves what the learner has to know.
 pub struct Entries<'b> {
     pub(crate) slot: Slot,
@@ -174,7 +174,7 @@ impl Entries<'_> {
     }
 
     /// How many effects the slot has seen since it began anew, here and on the nodes that had it before: the number of
-    /// the latest one. 0 when nothing is held here.
+    /// the latest one. A learner has none before it is told.
     pub fn sequence(&self) -> u64 {
         self.ledger.sequence
     }
@@ -218,7 +218,7 @@ impl Entries<'_> {
         Place { hash, bucket: bucket::find(self.rows, hash, db, key) }
     }
 
-    /// The bucket of `key`; if the entry is expired it goes instead, which is logged.
+    /// The bucket of `key`; if the entry is expired it goes instead, which is logged, as long as anything may change.
     fn live(&mut self, now: UnixMillis, db: Db, key: &[u8]) -> Option<usize> {
         let index = self.find(db, key)?;
         if bucket::get(self.rows, index)?.is_expired(now) {

@@ -130,6 +130,19 @@ fn a_batch_that_waits_for_its_turn_stays_near() {
 }
 
 #[test]
+fn a_batch_that_is_not_near_in_its_turn_gives_it_to_the_next_one() {
+    let mut story = Story::copied();
+    assert_eq!(story.step(marked(1, 0, 0)), [Effect::Admit]);
+    assert_eq!(story.tick(), [Effect::SendChanges { mark: 2 }]);
+    assert_eq!(story.step(Event::Admitted), []);
+    story.now_ms += 100;
+    let far = story.step(marked(2, 8 * MIB, 2 * MIB));
+    assert_eq!(far, [Effect::Withdraw, Effect::SendChanges { mark: 3 }]);
+    assert_eq!(story.step(marked(3, 10, 10)), [Effect::Admit]);
+    assert_eq!(story.step(Event::Admitted), [Effect::Freeze]);
+}
+
+#[test]
 fn nothing_freezes_before_it_is_near_however_long_it_takes() {
     let mut story = Story::copied();
     let end_ms = story.now_ms + CATCH_UP_MS_MAX;

@@ -284,6 +284,7 @@ impl World {
                 None
             }
             Errand::Admit => Some(Event::Admitted),
+            Errand::Withdraw => None,
             Errand::Freeze => {
                 if !self.slot_event(n, SlotEvent::Freeze { attempt }) {
                     return meanwhile();

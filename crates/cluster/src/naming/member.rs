@@ -39,7 +39,8 @@ impl Member {
             link: None,
             heard_ms: None,
             answered_ms: None,
-            load: Load::default(),
+            // Busy until it says otherwise: nobody is to notice that this NameNode has just started.
+            load: Load { commands_per_second: u64::MAX, ..Load::default() },
             acknowledged: 0,
             trusted_until_ms,
             trial: None,

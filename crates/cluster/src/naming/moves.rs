@@ -7,10 +7,11 @@ use annulet_ring::{NodeId, NodeRef, Slot, SlotSet};
 
 use super::plan::Batch;
 use super::{
-    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, BATCHES_IN_FLIGHT_PER_TARGET, LinkId,
-    MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX, SlotRecord,
+    BATCH_BYTES, BATCHES_IN_FLIGHT_PER_SOURCE, BATCHES_IN_FLIGHT_PER_TARGET,
+    BUSY_COMMANDS_PER_SECOND, LinkId, MOVE_OVERDUE_MS, Naming, SLOTS_PER_BATCH_MAX,
+    SLOTS_PER_BUSY_BATCH_MAX, SlotRecord,
 };
-use crate::message::{Attempt, Cause, SlotsAtEpoch, ToNode};
+use crate::message::{Attempt, Cause, Load, SlotsAtEpoch, ToNode};
 use crate::mutant::{self, Mutant};
 
 impl Naming {
@@ -52,7 +53,7 @@ impl Naming {
         else {
             return;
         };
-        let slots_max = slots_per_batch(source.load.used_bytes, self.slots.owned(&pair.0));
+        let slots_max = slots_per_batch(&source.load, self.slots.owned(&pair.0));
         let Some(link) = source.link else { return };
         let slots = self.plan.take_waiting(&pair, slots_max);
         debug_assert!(!slots.is_empty(), "only pairs with slots are chosen");
@@ -256,10 +257,15 @@ impl Naming {
     }
 }
 
-/// How many slots go together when a source has `used_bytes` in `owned` slots: as many as come to [`BATCH_BYTES`].
-fn slots_per_batch(used_bytes: u64, owned: usize) -> usize {
-    let slot_bytes = (used_bytes / owned.max(1) as u64).max(1);
-    (BATCH_BYTES / slot_bytes).clamp(1, SLOTS_PER_BATCH_MAX as u64) as usize
+/// How many slots go together when a source with such a load owns so many: as many as come to [`BATCH_BYTES`], and few
+/// while it is busy.
+fn slots_per_batch(load: &Load, owned: usize) -> usize {
+    let slots_max = match load.commands_per_second > BUSY_COMMANDS_PER_SECOND {
+        true => SLOTS_PER_BUSY_BATCH_MAX,
+        false => SLOTS_PER_BATCH_MAX,
+    };
+    let slot_bytes = (load.used_bytes / owned.max(1) as u64).max(1);
+    (BATCH_BYTES / slot_bytes).clamp(1, slots_max as u64) as usize
 }
 
 #[cfg(test)]
@@ -268,10 +274,16 @@ mod tests {
 
     #[test]
     fn light_slots_go_by_the_dozen_and_heavy_ones_alone() {
-        assert_eq!(slots_per_batch(0, 16384), SLOTS_PER_BATCH_MAX, "nothing to copy");
-        assert_eq!(slots_per_batch(224_000_000, 16384), SLOTS_PER_BATCH_MAX);
-        assert_eq!(slots_per_batch(16384 * BATCH_BYTES / 10, 16384), 10);
-        assert_eq!(slots_per_batch(u64::MAX, 16384), 1);
-        assert_eq!(slots_per_batch(1000, 0), SLOTS_PER_BATCH_MAX, "it has not said what it has");
+        let of = |used_bytes, commands_per_second, owned| {
+            let load = Load { used_bytes, commands_per_second, ..Load::default() };
+            slots_per_batch(&load, owned)
+        };
+        assert_eq!(of(0, 0, 16384), SLOTS_PER_BATCH_MAX, "nothing to copy");
+        assert_eq!(of(112_000_000, 0, 16384), SLOTS_PER_BATCH_MAX);
+        assert_eq!(of(112_000_000, BUSY_COMMANDS_PER_SECOND + 1, 16384), SLOTS_PER_BUSY_BATCH_MAX);
+        assert_eq!(of(16384 * BATCH_BYTES / 10, 0, 16384), 10);
+        assert_eq!(of(16384 * BATCH_BYTES / 10, u64::MAX, 16384), 10);
+        assert_eq!(of(u64::MAX, 0, 16384), 1);
+        assert_eq!(of(1000, 0, 0), SLOTS_PER_BATCH_MAX, "it has not said what it has");
     }
 }

@@ -13,6 +13,7 @@
 //! | `READY attempt id inc digest` or `REFUSED cause reason` | target | every slot of the batch agrees with its FIN, or one does not |
 //! | `CANCEL` | source | forget the batch |
 
+mod admission;
 mod frames;
 mod outgoing;
 mod rate;

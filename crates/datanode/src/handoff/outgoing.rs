@@ -162,8 +162,7 @@ impl<'a> Outgoing<'a> {
             guard.companion_mut().step(Event::Freeze { attempt: self.attempt }, &mut Vec::new());
             leaving.frozen_at = clock::unix_micros();
             let mut entries = guard.entries();
-            let progress = self
-                .data
+            self.data
                 .part(slot, &mut leaving.digest, |out| {
                     loop {
                         let progress = entries.copy_chunk(usize::MAX, out);
@@ -172,8 +171,7 @@ impl<'a> Outgoing<'a> {
                         }
                     }
                 })
-                .map_err(|overrun| format!("slot {slot}: {overrun}"));
-            progress?;
+                .map_err(|overrun| format!("slot {slot}: {overrun}"))?;
             entries.complete_copy();
             leaving.keys = entries.total_len() as u64;
             let sequence = entries.sequence();

@@ -1,6 +1,5 @@
 //! The giving side of a hand-off. What is done and when is decided by [`Batch`]; here it is carried out.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +9,14 @@ use annulet_net::clock;
 use annulet_resp::{Progress, RequestParser, write_request};
 use annulet_ring::{NodeRef, SlotSet};
 use bytes::Buf;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
+use super::admission::Admission;
 use super::frames::{Answer, Refusal};
 use super::outgoing::Outgoing;
 use crate::control::Standing;
 use crate::link::open;
 use crate::link::wire::{LIMITS, Purpose};
-use crate::node::{IN_DOUBT_SLOTS_MAX, Node};
+use crate::node::Node;
 use crate::socket::{Socket, Turn};
 use crate::stats;
 
@@ -44,18 +43,16 @@ async fn run(node: Arc<Node>, attempt: Attempt, target: NodeRef, slots: SlotSet)
     node.count_leaving(slots.len(), true);
     let outgoing = Outgoing::new(&node, attempt, &slots);
     let stream = Stream { node: &node, target, outgoing, socket: None, task: Task::Nothing };
-    Source { stream, slots: slots.len(), attempt, admission: None }.run().await;
+    Source { stream, slots: slots.len(), attempt, admission: Admission::default() }.run().await;
     node.count_leaving(slots.len(), false);
     node.attempts.lock().remove(&attempt);
 }
-
-type Admission = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 struct Source<'a> {
     stream: Stream<'a>,
     attempt: Attempt,
     slots: usize,
-    admission: Option<Admission>,
+    admission: Admission<'a>,
 }
 
 impl Source<'_> {
@@ -66,8 +63,6 @@ impl Source<'_> {
         let mut batch = Batch::new(self.attempt, target, clock::boot_millis(), &mut effects);
         let (mut standing, mut changes) = (node.standing.subscribe(), node.changes());
         let mut stop = node.stop.subscribe();
-        // Room among the slots in doubt, given back when the batch is over.
-        let mut room = None;
         loop {
             for effect in std::mem::take(&mut effects) {
                 if let Some(event) = self.perform(effect).await {
@@ -92,10 +87,7 @@ impl Source<'_> {
             } else {
                 tokio::select! {
                     event = self.stream.work() => event,
-                    permit = admitted(&mut self.admission) => {
-                        room = permit.ok();
-                        Event::Admitted
-                    }
+                    () = self.admission.granted() => Event::Admitted,
                     () = until(batch.wake_ms()) => Event::Tick,
                     _ = changes.changed(), if is_in_doubt => continue,
                     // Even if it is back by now: the NameNode voids what is not in doubt.
@@ -106,7 +98,7 @@ impl Source<'_> {
                 }
             };
             batch.step(clock::boot_millis(), event, &mut effects);
-            debug_assert!(room.is_some() || !is_in_doubt, "in doubt without having been admitted");
+            debug_assert!(self.admission.is_granted() || !is_in_doubt, "in doubt out of turn");
         }
     }
 
@@ -122,11 +114,8 @@ impl Source<'_> {
                 stream.begin(None);
             }
             Effect::SendChanges { mark } => stream.begin(Some(mark)),
-            Effect::Admit => {
-                let slots = self.slots.min(IN_DOUBT_SLOTS_MAX) as u32;
-                self.admission =
-                    Some(Box::pin(Arc::clone(&node.in_doubt).acquire_many_owned(slots)));
-            }
+            Effect::Admit => self.admission.ask(node, self.slots),
+            Effect::Withdraw => self.admission.withdraw(),
             Effect::Freeze => {
                 let frozen = stream.freeze();
                 #[cfg(annulet_sim)]
@@ -159,7 +148,7 @@ impl Source<'_> {
     async fn give_up(&mut self, reason: String, cause: Cause) {
         let (node, stream) = (self.stream.node, &mut self.stream);
         stream.outgoing.cancel();
-        self.admission = None;
+        self.admission.withdraw();
         stats::add(&node.stats.moves_given_up, 1);
         tracing::info!(attempt = %self.attempt, %reason, "gave up handing {} slots over to {}; this node keeps them", self.slots, stream.target);
         let _ = node.control.send(ToNameNode::Abort { attempt: self.attempt, reason, cause }).await;
@@ -364,13 +353,6 @@ fn event(answer: Answer, outgoing: &Outgoing<'_>) -> Event {
 
 fn failed(reason: String) -> Event {
     Event::Failed { reason, cause: Cause::Trouble }
-}
-
-async fn admitted(admission: &mut Option<Admission>) -> Result<OwnedSemaphorePermit, AcquireError> {
-    let Some(waiting) = admission else { return std::future::pending().await };
-    let permit = waiting.await;
-    *admission = None;
-    permit
 }
 
 async fn until(wake_ms: Option<u64>) {

@@ -1,11 +1,10 @@
-//! I15: a frozen slot thaws, flips or goes into doubt in time, and few slots are closed on one node.
+//! I15: a frozen slot thaws, flips or goes into doubt in time, and one batch at a time is closed on a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use annulet_cluster::handoff::FREEZE_MS_MAX;
 use annulet_cluster::slot::SlotState;
-use annulet_datanode::audit::Audit;
 use annulet_ring::Slot;
 
 use super::Violations;
@@ -28,10 +27,10 @@ impl Closed {
                 self.0.retain(|(other, _), _| *other != host);
                 continue;
             }
-            let mut closed = 0;
+            let mut batches = BTreeSet::new();
             audit.slots(|slot, role, _| match role.state() {
-                SlotState::Frozen { .. } => {
-                    closed += 1;
+                SlotState::Frozen { attempt, .. } => {
+                    batches.insert(*attempt);
                     let since = *self.0.entry((host, slot)).or_insert(now);
                     if now - since > budget {
                         self.0.insert((host, slot), now);
@@ -41,12 +40,14 @@ impl Closed {
                     }
                 }
                 state => {
-                    closed += usize::from(matches!(state, SlotState::InDoubt { .. }));
+                    if let SlotState::InDoubt { attempt, .. } = state {
+                        batches.insert(*attempt);
+                    }
                     self.0.remove(&(host, slot));
                 }
             });
-            if closed > Audit::IN_DOUBT_SLOTS_MAX {
-                violations.add(format!("I15: at {now:?} {closed} slots are closed on host {host}"));
+            if batches.len() > 1 {
+                violations.add(format!("I15: at {now:?} {batches:?} are closed on host {host}"));
             }
         }
     }

@@ -20,7 +20,7 @@ type Server = ((u32, u32), Incarnation);
 pub(crate) struct Ownership {
     /// Who ran commands on a slot under an epoch.
     served: BTreeMap<(Slot, Epoch), Server>,
-    /// The highest number of an effect that a write found in each life of a slot.
+    /// The highest number of an effect in each life of a slot, as far as commands have seen it.
     sequences: BTreeMap<(Slot, Epoch), u64>,
     /// How far each process was when it was looked at last.
     seen: BTreeMap<(u32, u32), u64>,
@@ -80,15 +80,16 @@ impl Ownership {
                 ran.at, ran.slot, ran.epoch, server.0, server.1, first.0, first.1
             ));
         }
-        if let Some(decided) = decided.filter(|_| ran.write) {
+        if let Some(decided) = decided {
             let highest = self.sequences.entry((ran.slot, decided.life)).or_default();
-            if ran.sequence < *highest {
+            let (before, after) = ran.sequence;
+            if before < *highest {
                 violations.add(format!(
-                    "R5: at {:?} {} writes to slot {} at epoch {} after effect {}, and {highest} was there before",
-                    ran.at, ran.node, ran.slot, ran.epoch, ran.sequence
+                    "R5: at {:?} {} runs a command on slot {} at epoch {} after effect {before}, and {highest} was there before",
+                    ran.at, ran.node, ran.slot, ran.epoch
                 ));
             }
-            *highest = ran.sequence.max(*highest);
+            *highest = after.max(*highest);
         }
     }
 

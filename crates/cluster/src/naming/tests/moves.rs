@@ -36,6 +36,35 @@ fn a_source_sends_a_few_full_batches_at_a_time() {
 }
 
 #[test]
+fn a_busy_source_gives_smaller_batches() {
+    let (mut world, attempt, target, slots) = under_way();
+    let mut commit_next = |commands_per_second, (attempt, slots): (Attempt, SlotSet)| {
+        let load = Load { commands_per_second, ..Load::default() };
+        world.send("a", ToNameNode::Heartbeat { sequence: 1000, version: 2, load });
+        let at_epoch = world.process("a").at_epoch(&slots);
+        commit(&mut world, attempt, target.clone(), at_epoch);
+        let (attempt, _, slots) = world.process("a").moves().last().expect("a move").clone();
+        (attempt, slots)
+    };
+    let next = commit_next(BUSY_COMMANDS_PER_SECOND, (attempt, slots));
+    assert_eq!(next.1.len(), SLOTS_PER_BATCH_MAX);
+    let next = commit_next(BUSY_COMMANDS_PER_SECOND + 1, next);
+    assert_eq!(next.1.len(), SLOTS_PER_BUSY_BATCH_MAX);
+}
+
+#[test]
+fn a_source_that_has_not_said_how_busy_it_is_is_taken_for_busy() {
+    let mut world = World::of(&["a"]);
+    world.restart_name_node();
+    world.connect("a");
+    world.process("a").obedient = false;
+    world.start("b");
+    let moves = world.process("a").moves();
+    assert_eq!(moves.len(), BATCHES_IN_FLIGHT_PER_SOURCE);
+    assert!(moves.iter().all(|(_, _, slots)| slots.len() == SLOTS_PER_BUSY_BATCH_MAX));
+}
+
+#[test]
 fn a_commit_gives_the_whole_batch_to_the_target_and_everybody_is_told() {
     let (mut world, attempt, target, slots) = under_way();
     let at_epoch = world.process("a").at_epoch(&slots);

@@ -42,7 +42,9 @@ fn moves_keep_it_from_being_settled() {
     world.start("b");
     let status = world.status();
     assert_eq!(status.reasons, ["b is joining", "8192 slots still to move"]);
-    let moves = Moves { planned: 8000, under_way: 192, done: 0, total: 8192, ..Moves::default() };
+    let under_way = BATCHES_IN_FLIGHT_PER_SOURCE * SLOTS_PER_BATCH_MAX;
+    let planned = 8192 - under_way;
+    let moves = Moves { planned, under_way, done: 0, total: 8192, ..Moves::default() };
     assert_eq!(status.moves, moves);
     let load = Load {
         used_bytes: 16384 * 1000,

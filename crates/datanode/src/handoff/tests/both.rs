@@ -68,7 +68,7 @@ async fn a_batch_moves_with_everything_that_is_written_meanwhile() {
     assert_eq!(crate::stats::get(&stats.slots_sent), 3);
     assert_eq!(crate::stats::get(&stats.keys_sent), keys as u64);
     assert!(stats.freezes.max() > 0, "each slot was closed for a while");
-    assert_eq!(source.node.slots_in_doubt(), 0);
+    assert_eq!(crate::stats::get(&source.node.slots_in_doubt), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,31 +123,34 @@ async fn only_what_is_still_in_doubt_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_slots_are_in_doubt_than_the_node_may_have() {
+async fn one_batch_at_a_time_has_its_slots_in_doubt() {
     let (mut source, target) = pair();
-    let batch = |number: u16| -> SlotSet {
-        (number * 32..(number + 1) * 32).filter_map(Slot::new).collect()
+    let batch = |number: u64| -> SlotSet {
+        let first = number as u16 * 8;
+        (first..first + 8).filter_map(Slot::new).collect()
     };
     for number in 0..4 {
-        start(
-            &source,
-            &target.node.me(),
-            Attempt { number: u64::from(number), ..ATTEMPT },
-            &batch(number),
-        );
+        let attempt = Attempt { number, ..ATTEMPT };
+        start(&source, &target.node.me(), attempt, &batch(number));
     }
-    let mut asked = Vec::new();
-    for settled in 0..4_usize {
-        while asked.len() < (settled + 2).min(4) {
+    for _ in 0..4 {
+        let attempt = loop {
+            // A slow machine asks again.
             if let ToNameNode::Commit { attempt, .. } = source.says().await {
-                asked.push(attempt);
+                break attempt;
             }
-        }
-        assert!(source.node.slots_in_doubt() <= crate::node::IN_DOUBT_SLOTS_MAX);
-        assert!(asked.len() <= settled + 2, "as many as there is room for");
-        let attempt = asked[settled];
-        decide(&[&target, &source], &batch(attempt.number as u16), (2, &target, Some(attempt)));
+        };
+        let learner = |slot| matches!(target.state(slot), SlotState::Learner { sealed: true, .. });
+        assert!(batch(attempt.number).iter().all(learner));
+        assert_eq!(crate::stats::get(&source.node.slots_in_doubt), 8);
+        let closed = Slot::all().filter(|slot| {
+            let state = source.state(*slot);
+            matches!(state, SlotState::Frozen { .. } | SlotState::InDoubt { .. })
+        });
+        assert_eq!(closed.collect::<SlotSet>(), batch(attempt.number), "all others are open");
+        let by = Some(attempt);
+        decide(&[&target, &source], &batch(attempt.number), (2, &target, by));
     }
     until("all are over", || source.node.attempts.lock().is_empty()).await;
-    assert_eq!(source.node.slots_in_doubt(), 0);
+    assert_eq!(crate::stats::get(&source.node.slots_in_doubt), 0);
 }

@@ -1,0 +1,64 @@
+//! The turn to close slots for writes, which one batch of a node has at a time.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::MutexGuard;
+
+use crate::node::Node;
+
+/// Leave to freeze the slots of a batch and have them in doubt, until it is dropped.
+pub(super) struct Turn<'a> {
+    node: &'a Node,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl<'a> Turn<'a> {
+    async fn wait(node: &'a Node, slots: usize) -> Self {
+        let alone = node.turn_to_freeze.lock().await;
+        node.slots_in_doubt.store(slots as u64, Relaxed);
+        Self { node, _alone: alone }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.node.slots_in_doubt.store(0, Relaxed);
+    }
+}
+
+/// How a batch stands with its turn.
+#[derive(Default)]
+pub(super) enum Admission<'a> {
+    #[default]
+    NotAsked,
+    Waiting(Pin<Box<dyn Future<Output = Turn<'a>> + Send + 'a>>),
+    Granted {
+        /// Kept for what its end does.
+        _turn: Turn<'a>,
+    },
+}
+
+impl<'a> Admission<'a> {
+    /// Gets into the line with a batch of so many slots.
+    pub(super) fn ask(&mut self, node: &'a Node, slots: usize) {
+        *self = Self::Waiting(Box::pin(Turn::wait(node, slots)));
+    }
+
+    /// Gives the turn to the next one.
+    pub(super) fn withdraw(&mut self) {
+        *self = Self::NotAsked;
+    }
+
+    pub(super) fn is_granted(&self) -> bool {
+        matches!(self, Self::Granted { .. })
+    }
+
+    /// Waits until it is the batch's turn. Never ends if it is not in the line. Cancel safe.
+    pub(super) async fn granted(&mut self) {
+        match self {
+            Self::Waiting(turn) => *self = Self::Granted { _turn: turn.await },
+            Self::NotAsked | Self::Granted { .. } => std::future::pending().await,
+        }
+    }
+}
