@@ -66,7 +66,7 @@ pub const SLOTS_PER_BATCH_MAX: usize = match SLOT_COUNT / 128 {
 };
 /// The same while the source serves more than [`BUSY_COMMANDS_PER_SECOND`]: what is written to the slots of a batch waits
 /// while they change hands, so the fewer there are the fewer clients notice.
-pub const SLOTS_PER_BUSY_BATCH_MAX: usize = 64;
+pub const SLOTS_PER_BUSY_BATCH_MAX: usize = 32;
 /// A source that runs more commands in a second gives its slots in small batches.
 pub const BUSY_COMMANDS_PER_SECOND: u64 = 1000;
 /// What a batch should come to, as far as the average slot of its source tells: less is lost when it is given up.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use annulet_cluster::message::{
@@ -249,11 +250,13 @@ impl Link<'_> {
 
     fn heartbeat(&mut self, sequence: u64) -> ToNameNode {
         let node = self.node;
+        let pace = self.pace.follow(node.stats.commands(), clock::boot_millis());
+        node.stats.pace.store(pace, Relaxed);
         let load = Load {
             keys: stats::get(&node.stats.keys),
             used_bytes: stats::get(&node.stats.used_bytes),
             connections: node.clients.count() as u64,
-            commands_per_second: self.pace.follow(node.stats.commands(), clock::boot_millis()),
+            commands_per_second: pace,
             slots_leaving: stats::get(&node.slots_leaving) as u32,
             slots_arriving: stats::get(&node.slots_arriving) as u32,
             sent_keys_per_second: stats::get(&node.stats.sent_keys_per_second),

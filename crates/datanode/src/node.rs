@@ -66,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) turn_to_freeze: tokio::sync::Mutex<()>,
     /// Slots of the batch whose turn it is.
     pub(crate) slots_in_doubt: AtomicU64,
+    /// Until when first copies leave the processors to that batch; 0: they do not.
+    pub(crate) copies_wait_until_ms: AtomicU64,
     /// How fast copies leave.
     pub(crate) move_rate: Rate,
     /// Memory for copies that arrive.
@@ -123,6 +125,7 @@ impl Node {
             attempts: Mutex::default(),
             turn_to_freeze: tokio::sync::Mutex::default(),
             slots_in_doubt: AtomicU64::new(0),
+            copies_wait_until_ms: AtomicU64::new(0),
             reservations: Reservations::default(),
             identity: ArcSwap::from_pointee(identity),
             cluster: OnceLock::new(),

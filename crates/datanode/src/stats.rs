@@ -42,6 +42,8 @@ pub(crate) struct Stats {
     pub(crate) received_keys_per_second: AtomicU64,
     pub(crate) received_bytes_per_second: AtomicU64,
     pub(crate) commands_per_second: AtomicU64,
+    /// The same of the last moments, and with what other nodes send.
+    pub(crate) pace: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) used_bytes_peak: AtomicU64,
     pub(crate) keys: AtomicU64,
@@ -105,6 +107,7 @@ impl Stats {
             received_keys_per_second: zero(),
             received_bytes_per_second: zero(),
             commands_per_second: zero(),
+            pace: zero(),
             used_bytes: zero(),
             used_bytes_peak: zero(),
             keys: zero(),

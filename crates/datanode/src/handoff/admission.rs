@@ -3,9 +3,15 @@
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 
+use annulet_cluster::naming::BUSY_COMMANDS_PER_SECOND;
+use annulet_net::clock;
 use tokio::sync::MutexGuard;
 
 use crate::node::Node;
+use crate::stats;
+
+/// How long first copies stand back at the most for slots that are closed.
+const STAND_BACK_MS_MAX: u64 = 100;
 
 /// Leave to freeze the slots of a batch and have them in doubt, until it is dropped.
 pub(super) struct Turn<'a> {
@@ -17,6 +23,11 @@ impl<'a> Turn<'a> {
     async fn wait(node: &'a Node, slots: usize) -> Self {
         let alone = node.turn_to_freeze.lock().await;
         node.slots_in_doubt.store(slots as u64, Relaxed);
+        // On an idle node nobody waits for the slots, and the copies make use of the time.
+        if stats::get(&node.stats.pace) > BUSY_COMMANDS_PER_SECOND {
+            let until_ms = clock::boot_millis() + STAND_BACK_MS_MAX;
+            node.copies_wait_until_ms.store(until_ms, Relaxed);
+        }
         Self { node, _alone: alone }
     }
 }
@@ -24,6 +35,7 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.node.slots_in_doubt.store(0, Relaxed);
+        self.node.copies_wait_until_ms.store(0, Relaxed);
     }
 }
 

@@ -24,6 +24,8 @@ use crate::stats;
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// How long a connection that an earlier batch has left may take to answer before a new one is opened.
 const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a first copy that stands back looks whether it still has to.
+const STAND_BACK_MS: u64 = 1;
 /// How long the target may take to accept that the batch is given up; it hears of it in other ways, too.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -249,7 +251,7 @@ impl Stream<'_> {
             }
             // What has changed is not held back: it would never come to an end.
             let wait_ms = match self.task {
-                Task::Send(None) => self.node.move_rate.wait_ms(clock::boot_millis()),
+                Task::Send(None) => copy_wait_ms(self.node),
                 Task::Send(Some(_)) | Task::Connect | Task::Nothing => 0,
             };
             if let Task::Send(mark) = self.task
@@ -317,6 +319,15 @@ impl Stream<'_> {
                 return Err("the target closed the connection".to_owned());
             }
         }
+    }
+}
+
+/// How long a first copy has to wait: for the rate that is set, or for closed slots whose turn it is.
+fn copy_wait_ms(node: &Node) -> u64 {
+    let now_ms = clock::boot_millis();
+    match now_ms < stats::get(&node.copies_wait_until_ms) {
+        true => STAND_BACK_MS,
+        false => node.move_rate.wait_ms(now_ms),
     }
 }
 
