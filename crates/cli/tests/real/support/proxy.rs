@@ -32,7 +32,7 @@ pub(crate) enum Then {
     Forward,
     /// The connection is cut, and the frame is lost with it.
     Cut,
-    /// It is forwarded, and the connection is cut behind it.
+    /// It is forwarded, and the connection is cut behind it, before anything can come back.
     ForwardAndCut,
     /// From this frame on nothing comes through any more, either way, and neither side is told.
     Swallow,
@@ -166,10 +166,11 @@ fn pump(
                 break;
             }
             let then = strike(&state, way, &mut tail, &bytes[..count]);
-            if then == Then::Swallow {
+            if matches!(then, Then::Swallow | Then::ForwardAndCut) {
+                // Before the frame is forwarded: its answer must not come through.
                 is_dead.store(true, Ordering::Release);
             }
-            if is_dead.load(Ordering::Acquire) {
+            if is_dead.load(Ordering::Acquire) && then != Then::ForwardAndCut {
                 continue;
             }
             if then != Then::Cut && to.write_all(&bytes[..count]).is_err() {
