@@ -23,8 +23,8 @@ const SPARSE_PLACES_MIN: usize = 64;
 /// Everything that may be done with the entries of one locked slot.
 ///
 /// Every key that is passed in must be of this slot. An entry whose deadline has come does not exist: whoever meets it
-/// removes it, counts it as expired and logs it as deleted, but not behind a complete copy. Every effect has a number, and while the slot is copied it
-/// leaves what the learner has to know.
+/// removes it, counts it as expired and logs it as deleted, but not behind a complete copy. Every effect has a number, and
+/// while the slot is copied it leaves what the learner has to know.
 pub struct Entries<'b> {
     pub(crate) slot: Slot,
     pub(crate) hash: &'b SlotHash,

@@ -16,9 +16,9 @@ use crate::prefetch::Whereabouts;
 
 /// What lies beside the shard of each slot; its parts are reached only by the guard of that shard.
 ///
-/// Two cache lines, of which the first has what a read needs: where the table is, the companion if it is
-/// no larger than 40 bytes, and whether the slot is copied. Aligned as DashMap aligns shards: processors fetch lines in
-/// pairs, and neighbours share neither.
+/// Two cache lines, of which the first has what a read needs: where the table is, the companion if it is no larger than 40
+/// bytes, and whether the slot is copied. Aligned as DashMap aligns shards: processors fetch lines in pairs, and neighbours
+/// share neither.
 #[repr(C, align(128))]
 pub(crate) struct Beside<S> {
     /// This alone is read without the lock.
