@@ -1,5 +1,10 @@
 //! A source whose target is in the hands of the test.
 
+use std::sync::atomic::Ordering::Relaxed;
+
+use annulet_cluster::naming::BUSY_COMMANDS_PER_SECOND;
+
+use super::super::admission::Admission;
 use super::*;
 
 struct World {
@@ -50,6 +55,40 @@ async fn a_move_that_is_asked_for_twice_is_made_once() {
     assert!(matches!(world.source.state(slot), SlotState::Copying { .. }), "it goes on");
     let second = tokio::time::timeout(Duration::from_millis(100), world.listener.accept()).await;
     assert!(second.is_err(), "nobody else calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_makes_copies_of_a_busy_node_stand_back_until_it_is_over() {
+    let world = World::new();
+    let node = &world.source.node;
+    for (pace, stand_back) in
+        [(BUSY_COMMANDS_PER_SECOND, false), (BUSY_COMMANDS_PER_SECOND + 1, true)]
+    {
+        node.stats.pace.store(pace, Relaxed);
+        let mut turn = Admission::default();
+        turn.ask(node, 7);
+        turn.granted().await;
+        assert_eq!(crate::stats::get(&node.slots_in_doubt), 7);
+        assert_eq!(crate::stats::get(&node.copies_wait_until_ms) > 0, stand_back);
+        turn.withdraw();
+        assert_eq!(crate::stats::get(&node.slots_in_doubt), 0);
+        assert_eq!(crate::stats::get(&node.copies_wait_until_ms), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_copy_stands_back_as_long_as_it_has_to() {
+    let world = World::new();
+    world.source.node.copies_wait_until_ms.store(u64::MAX, Relaxed);
+    world.start(ATTEMPT);
+    let mut hand = world.called().await;
+    hand.until("LEARN").await;
+    hand.send(&["LEARNING"]).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), hand.next()).await;
+    assert!(early.is_err(), "nothing is copied");
+    world.source.node.copies_wait_until_ms.store(0, Relaxed);
+    hand.until("DATA").await;
+    hand.until("MARK").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
