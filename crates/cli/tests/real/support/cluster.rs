@@ -18,6 +18,8 @@ use super::wait;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// What `annulet status --wait` is given, in seconds.
 const SETTLE_TIMEOUT_S: &str = "40";
+/// How long commands wait in a story of a NameNode that starts again: shorter than a client of the tests does.
+const PATIENCE_MS: &str = "25000";
 /// Distances of a DataNode's other ports from its client port.
 pub(crate) const CLUSTER: u16 = 100;
 pub(crate) const DRAIN: u16 = 300;
@@ -35,31 +37,45 @@ pub(crate) struct Cluster {
     block: Block,
     /// The cluster secret, known to every process of the story.
     secret: Option<&'static str>,
+    /// Of every DataNode, in milliseconds: how long commands wait for their slot. `None`: the default.
+    patience_ms: Option<&'static str>,
 }
 
 impl Cluster {
     /// Starts a NameNode and so many DataNodes, and waits until the cluster is settled.
     pub(crate) fn start(nodes: u16) -> Self {
-        Self::start_on(Block::take(), nodes, None)
+        Self::start_on(Block::take(), nodes, None, None)
     }
 
     /// The same with a cluster secret.
     pub(crate) fn start_with_secret(nodes: u16, secret: &'static str) -> Self {
-        Self::start_on(Block::take(), nodes, Some(secret))
+        Self::start_on(Block::take(), nodes, Some(secret), None)
+    }
+
+    /// The same for a story whose NameNode is away while commands wait for it, however slow the disk is on which it
+    /// starts again.
+    pub(crate) fn start_patient(nodes: u16) -> Self {
+        Self::start_on(Block::take(), nodes, None, Some(PATIENCE_MS))
     }
 
     /// The same for a story that measures time: no other cluster of these tests runs beside it.
     pub(crate) fn start_alone(nodes: u16) -> Self {
-        Self::start_on(Block::take_all(), nodes, None)
+        Self::start_on(Block::take_all(), nodes, None, None)
     }
 
-    fn start_on(block: Block, nodes: u16, secret: Option<&'static str>) -> Self {
+    fn start_on(
+        block: Block,
+        nodes: u16,
+        secret: Option<&'static str>,
+        patience_ms: Option<&'static str>,
+    ) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let formation = nodes.to_string();
         let namenode = start_namenode(&directory, block.base, &formation, secret);
         let last_port = block.base;
+        let started = BTreeMap::new();
         let mut cluster =
-            Self { nodes: BTreeMap::new(), namenode, last_port, directory, block, secret };
+            Self { nodes: started, namenode, last_port, directory, block, secret, patience_ms };
         wait_open(&mut cluster.namenode, cluster.block.base);
         for _ in 0..nodes {
             let port = cluster.next_port();
@@ -109,7 +125,9 @@ impl Cluster {
         let (listen, namenode) = (address(port), self.namenode_address());
         let mut all = vec!["datanode", "--listen", &listen, "--namenode", &namenode];
         all.extend(arguments);
-        let variables: Vec<_> = self.secret.map(|secret| (SECRET, secret)).into_iter().collect();
+        let secret = self.secret.map(|secret| (SECRET, secret));
+        let patience = self.patience_ms.map(|time| ("ANNULET_DATANODE__FORWARD_TIMEOUT_MS", time));
+        let variables: Vec<_> = secret.into_iter().chain(patience).collect();
         Process::start(self.directory.path(), &format!("datanode-{port}"), &all, &variables)
     }
 
