@@ -307,7 +307,12 @@ impl Link<'_> {
 /// Frees what was taken out of the slots, where nobody waits for it.
 fn free(dropped: Vec<Detached>) {
     if dropped.iter().any(|detached| !detached.is_empty()) {
-        task::blocking(move || drop(dropped));
+        task::blocking(move || {
+            for detached in dropped {
+                drop(detached);
+                task::give_way();
+            }
+        });
     }
 }
 

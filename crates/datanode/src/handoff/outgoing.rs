@@ -3,7 +3,7 @@
 use annulet_cluster::handoff as batch;
 use annulet_cluster::message::{Attempt, SlotsAtEpoch};
 use annulet_cluster::slot::{Event, SlotState};
-use annulet_net::clock;
+use annulet_net::{clock, task};
 use annulet_ring::{Epoch, NodeRef, Slot, SlotSet};
 use annulet_store::{CopyProgress, Digest, UnixMillis};
 use bytes::BytesMut;
@@ -103,6 +103,7 @@ impl<'a> Outgoing<'a> {
                 })
                 .map_err(|overrun| format!("slot {}: {overrun}", leaving.slot))?;
             drop(guard);
+            task::give_way();
             let bytes = (self.data.len() - before) as u64;
             leaving.bytes += bytes;
             self.round_bytes += bytes;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use annulet_cluster::handoff::{Promise, STALL_MS_MAX};
 use annulet_cluster::message::{Attempt, Cause};
 use annulet_cluster::slot::{Effect, Event, SlotState};
-use annulet_net::clock;
+use annulet_net::{clock, task};
 use annulet_resp::{Args, Progress, RequestParser, write_request};
 use annulet_ring::Slot;
 use annulet_store::{ClockShift, Digest, UnixMillis};
@@ -139,6 +139,7 @@ impl Learner<'_> {
                 let shift = self.clock.heard(sender_now, now());
                 for (slot, effects) in parts {
                     self.data(slot, effects, shift)?;
+                    task::give_way();
                 }
             }
             b"MARK" if args.len() == 2 => {
@@ -196,6 +197,7 @@ impl Learner<'_> {
             let after = entries.used_bytes();
             drop(guard);
             batch.grow(self.node, before, after)?;
+            task::give_way();
         }
         Ok(())
     }
