@@ -9,7 +9,7 @@ use annulet_ring::Slot;
 use annulet_store::{Detached, UnixMillis};
 
 use crate::node::Node;
-use crate::stats;
+use crate::stats::{self, Counted};
 
 /// How often expired keys are looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -31,8 +31,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stop = node.stop.subscribe();
-    let (mut round, mut commands, mut measured_at) = (0, 0, clock::boot_millis());
-    let mut moved = [0; 4];
+    let (mut round, mut counted, mut measured_at) = (0, Counted::default(), clock::boot_millis());
     let mut expire_next = Slot::FIRST;
     loop {
         tokio::select! {
@@ -42,13 +41,9 @@ pub(crate) async fn run(node: Arc<Node>) {
         expire_next = expire(&node, expire_next).await;
         round += 1;
         if round % ROUNDS_PER_MEASUREMENT == 0 {
-            let (total, now) = (node.stats.tally().commands, clock::boot_millis());
-            let elapsed_ms = now.saturating_sub(measured_at).max(1);
-            // Fewer than before after CONFIG RESETSTAT.
-            let ran = total.saturating_sub(commands);
-            node.stats.commands_per_second.store(ran * 1000 / elapsed_ms, Relaxed);
-            (commands, measured_at) = (total, now);
-            node.stats.measure_moves(&mut moved, elapsed_ms);
+            let now = clock::boot_millis();
+            node.stats.measure(&mut counted, now.saturating_sub(measured_at));
+            measured_at = now;
             measure(&node);
             pack_if_worth_it(&node);
         }

@@ -75,6 +75,8 @@ impl Server for ServerView<'_> {
             ops_per_second: get(&stats.commands_per_second),
             net_input_bytes: tally.input_bytes,
             net_output_bytes: tally.output_bytes,
+            input_kbps: get(&stats.input_bytes_per_second) as f64 / 1024.0,
+            output_kbps: get(&stats.output_bytes_per_second) as f64 / 1024.0,
             rejected_connections: get(&stats.rejected_connections),
             expired_keys: served.expired,
             keyspace_hits: tally.hits,

@@ -42,7 +42,10 @@ pub(crate) struct Stats {
     pub(crate) received_keys_per_second: AtomicU64,
     pub(crate) received_bytes_per_second: AtomicU64,
     pub(crate) commands_per_second: AtomicU64,
-    /// The same of the last moments, and with what other nodes send.
+    /// What clients have sent and been sent.
+    pub(crate) input_bytes_per_second: AtomicU64,
+    pub(crate) output_bytes_per_second: AtomicU64,
+    /// Commands of the last moments, with what other nodes send.
     pub(crate) pace: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) used_bytes_peak: AtomicU64,
@@ -107,6 +110,8 @@ impl Stats {
             received_keys_per_second: zero(),
             received_bytes_per_second: zero(),
             commands_per_second: zero(),
+            input_bytes_per_second: zero(),
+            output_bytes_per_second: zero(),
             pace: zero(),
             used_bytes: zero(),
             used_bytes_peak: zero(),
@@ -198,21 +203,30 @@ impl Stats {
         self.tally().commands + get(&self.served_for_others)
     }
 
-    /// Works out how fast slots come and go, from what was counted `before`, so long ago.
-    pub(crate) fn measure_moves(&self, before: &mut [u64; 4], elapsed_ms: u64) {
-        let rates = [
-            (&self.keys_sent, &self.sent_keys_per_second),
-            (&self.bytes_sent, &self.sent_bytes_per_second),
-            (&self.keys_received, &self.received_keys_per_second),
-            (&self.bytes_received, &self.received_bytes_per_second),
+    /// Works out how fast commands and slots come and go, from what was counted `before`, so long ago.
+    pub(crate) fn measure(&self, before: &mut Counted, elapsed_ms: u64) {
+        let tally = self.tally();
+        let counts = [
+            (tally.commands, &self.commands_per_second),
+            (tally.input_bytes, &self.input_bytes_per_second),
+            (tally.output_bytes, &self.output_bytes_per_second),
+            (get(&self.keys_sent), &self.sent_keys_per_second),
+            (get(&self.bytes_sent), &self.sent_bytes_per_second),
+            (get(&self.keys_received), &self.received_keys_per_second),
+            (get(&self.bytes_received), &self.received_bytes_per_second),
         ];
-        for ((counter, rate), before) in rates.into_iter().zip(before) {
-            let count = get(counter);
-            rate.store((count - *before) * 1000 / elapsed_ms, Relaxed);
+        for ((count, rate), before) in counts.into_iter().zip(&mut before.0) {
+            // Less than before after CONFIG RESETSTAT.
+            let more = count.saturating_sub(*before);
+            rate.store(more.saturating_mul(1000) / elapsed_ms.max(1), Relaxed);
             *before = count;
         }
     }
 }
+
+/// What had been counted when [`Stats::measure`] was called last.
+#[derive(Debug, Default)]
+pub(crate) struct Counted([u64; 7]);
 
 /// Adds to a counter.
 pub(crate) fn add(counter: &AtomicU64, count: u64) {
@@ -262,21 +276,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_and_what_is_received_have_rates_of_their_own() {
+    fn what_comes_and_what_goes_have_rates_of_their_own() {
         let stats = Stats::new(1);
-        let mut before = [0; 4];
+        let mut before = Counted::default();
         add(&stats.keys_sent, 10);
-        stats.measure_moves(&mut before, 1000);
+        stats.measure(&mut before, 1000);
         add(&stats.keys_sent, 50);
         add(&stats.bytes_sent, 3000);
         add(&stats.keys_received, 7);
-        stats.measure_moves(&mut before, 500);
+        let mut traffic =
+            Tally { commands: 3, input_bytes: 512, output_bytes: 40, ..Tally::default() };
+        stats.add(0, &mut traffic);
+        stats.measure(&mut before, 500);
         let rates = [
             &stats.sent_keys_per_second,
             &stats.sent_bytes_per_second,
             &stats.received_keys_per_second,
             &stats.received_bytes_per_second,
+            &stats.commands_per_second,
+            &stats.input_bytes_per_second,
+            &stats.output_bytes_per_second,
         ];
-        assert_eq!(rates.map(get), [100, 6000, 14, 0]);
+        assert_eq!(rates.map(get), [100, 6000, 14, 0, 6, 1024, 80]);
+        stats.reset();
+        stats.measure(&mut before, 500);
+        assert_eq!(rates.map(get), [0; 7], "nothing has come since");
     }
 }
