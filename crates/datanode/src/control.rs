@@ -10,7 +10,7 @@ use annulet_cluster::message::{
 };
 use annulet_net::secret::Caller;
 use annulet_net::tcp::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
-use annulet_net::{Backoff, FrameReader, FrameWriter, clock, process, task, tcp};
+use annulet_net::{Backoff, FrameReader, FrameWriter, clock, process, tcp};
 use annulet_resp::{Args, Limits};
 use annulet_ring::SlotSet;
 use annulet_store::Detached;
@@ -18,6 +18,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, watch};
 
 use crate::drain::DrainState;
+use crate::garbage::free;
 use crate::handoff;
 use crate::node::Node;
 use crate::pace::Pace;
@@ -301,18 +302,6 @@ impl Link<'_> {
             ToNode::Refused { reason, .. } => return Err(Ended::Refused(reason)),
         }
         Ok(false)
-    }
-}
-
-/// Frees what was taken out of the slots, where nobody waits for it.
-fn free(dropped: Vec<Detached>) {
-    if dropped.iter().any(|detached| !detached.is_empty()) {
-        task::blocking(move || {
-            for detached in dropped {
-                drop(detached);
-                task::give_way();
-            }
-        });
     }
 }
 

@@ -8,6 +8,7 @@ use annulet_net::{clock, task};
 use annulet_ring::Slot;
 use annulet_store::{Detached, UnixMillis};
 
+use crate::garbage::free_here;
 use crate::node::Node;
 use crate::stats::{self, Counted};
 
@@ -144,18 +145,21 @@ fn pack_batch(node: &Node, (first, place): (Slot, usize)) -> (usize, Option<(Slo
     for slot in Slot::all().skip(first.index()) {
         loop {
             if entries >= PACKED_ENTRIES_MAX {
+                free_here(old);
                 return (entries, Some((slot, place)));
             }
             let (detached, next) =
                 node.keyspace().lock(slot).entries().pack(place, PLACES_PER_LOCK_MAX);
             entries += detached.len();
             old.push(detached);
+            task::give_way();
             place = next.unwrap_or(0);
             if next.is_none() {
                 break;
             }
         }
     }
+    free_here(old);
     (entries, None)
 }
 

@@ -18,6 +18,7 @@ mod control;
 mod drain;
 mod execute;
 mod fair;
+mod garbage;
 mod given_away;
 mod handoff;
 mod histogram;

@@ -2,12 +2,13 @@
 
 use annulet_cluster::slot::Access;
 use annulet_commands::{Gather, Spec};
-use annulet_net::{clock, random, task};
+use annulet_net::{clock, random};
 use annulet_resp::Args;
 use annulet_ring::SlotSet;
-use annulet_store::{Db, Detached, UnixMillis};
+use annulet_store::{Db, UnixMillis};
 
 use crate::execute;
+use crate::garbage::free;
 use crate::node::Node;
 
 /// Slots between two pauses for other work.
@@ -57,11 +58,4 @@ pub(crate) async fn gather_here(
     }
     free(std::mem::take(&mut part.gather.garbage));
     part
-}
-
-/// Frees what was taken out of the slots where no client waits for it.
-fn free(garbage: Vec<Detached>) {
-    if garbage.iter().any(|detached| !detached.is_empty()) {
-        task::blocking(move || drop(garbage));
-    }
 }
