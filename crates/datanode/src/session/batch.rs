@@ -90,9 +90,7 @@ impl Connection {
         // A request borrows it while the rest of the connection changes.
         let mut input = std::mem::take(&mut self.socket.input);
         let end = self.read_batch(&input, bench);
-        if bench.requests.len() > 1 {
-            prefetch(&node, bench);
-        }
+        prefetch(&node, bench);
         let (mut used_bytes, mut ran) = (0, 0);
         // What changes that ends the batch.
         let authenticated = self.session.authenticated;
@@ -352,6 +350,10 @@ fn prefetch(node: &Node, bench: &Workbench) {
     let keyspace = node.keyspace();
     for (slot, hash) in bench.requests.iter().filter_map(|request| request.place) {
         keyspace.prefetch_bucket(slot, hash);
+    }
+    // A request alone would only wait for its bucket here instead of there.
+    if bench.requests.len() == 1 {
+        return;
     }
     for (slot, hash) in bench.requests.iter().filter_map(|request| request.place) {
         keyspace.prefetch_entry(slot, hash);
