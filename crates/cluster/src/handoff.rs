@@ -123,7 +123,7 @@ pub enum Effect {
     /// [`Event::Admitted`]. The turn is over, or the question withdrawn, at [`Effect::Withdraw`], [`Effect::GiveUp`] or
     /// [`Effect::End`].
     Admit,
-    /// The batch does not freeze in its turn: it is the next one's.
+    /// The batch does not freeze in its turn, or is not near any more while it waits for it: the turn is the next one's.
     Withdraw,
     /// Freeze every slot, and send the last changes and FIN. Answered by [`Event::Finished`], then [`Event::Ready`].
     Freeze,
@@ -189,7 +189,21 @@ pub struct CatchUp {
 enum Admission {
     NotAsked,
     Asked,
-    Granted,
+    /// For so long, unless it freezes: others may be near.
+    Granted {
+        until_ms: u64,
+    },
+}
+
+impl CatchUp {
+    /// Until when something has to come from the target, which took something just now or was just asked.
+    fn due_ms(&self, now_ms: u64) -> u64 {
+        let due_ms = self.end_ms.min(now_ms + STALL_MS_MAX);
+        match self.admission {
+            Admission::Granted { until_ms } => due_ms.min(until_ms),
+            Admission::NotAsked | Admission::Asked => due_ms,
+        }
+    }
 }
 
 /// The giving side of one batch.
@@ -297,6 +311,11 @@ impl Batch {
             Phase::CatchingUp(round) if now_ms >= round.end_ms => {
                 format!("the copy did not come near its source within {CATCH_UP_MS_MAX} ms")
             }
+            Phase::CatchingUp(CatchUp {
+                sent_ms: Some(_),
+                admission: Admission::Granted { .. },
+                ..
+            }) => return self.withdraw(now_ms, effects),
             Phase::CatchingUp(CatchUp { sent_ms: Some(_), .. }) => {
                 format!("the target took nothing for {STALL_MS_MAX} ms")
             }
@@ -319,7 +338,7 @@ impl Batch {
         match &self.phase {
             Phase::Copying => self.due_ms = now_ms + STALL_MS_MAX,
             Phase::CatchingUp(round) if round.sent_ms.is_some() => {
-                self.due_ms = round.end_ms.min(now_ms + STALL_MS_MAX);
+                self.due_ms = round.due_ms(now_ms);
             }
             Phase::CatchingUp(_) => {}
             Phase::Connecting
@@ -352,7 +371,7 @@ impl Batch {
         let Phase::CatchingUp(round) = &mut self.phase else { return };
         round.mark += 1;
         round.sent_ms = Some(now_ms);
-        self.due_ms = round.end_ms.min(now_ms + STALL_MS_MAX);
+        self.due_ms = round.due_ms(now_ms);
         effects.push(Effect::SendChanges { mark: round.mark });
     }
 
@@ -372,17 +391,12 @@ impl Batch {
             return self.limit_log(left_bytes, effects);
         }
         if !is_near(now_ms.saturating_sub(sent_ms), sent_bytes, left_bytes) {
-            round.near_ms = None;
-            if round.admission == Admission::Granted {
-                // Others may be near.
-                round.admission = Admission::NotAsked;
-                effects.push(Effect::Withdraw);
-            }
+            self.withdraw(now_ms, effects);
             return self.send_changes(now_ms, effects);
         }
         round.near_ms = Some(now_ms);
         match round.admission {
-            Admission::Granted => self.freeze(now_ms, effects),
+            Admission::Granted { .. } => self.freeze(now_ms, effects),
             Admission::NotAsked => {
                 round.admission = Admission::Asked;
                 self.due_ms = round.end_ms.min(now_ms + ROUND_PAUSE_MS);
@@ -397,8 +411,10 @@ impl Batch {
         if round.admission != Admission::Asked {
             return;
         }
-        round.admission = Admission::Granted;
+        let until_ms = now_ms + FREEZE_MS_MAX;
+        round.admission = Admission::Granted { until_ms };
         if round.sent_ms.is_some() {
+            self.due_ms = self.due_ms.min(until_ms);
             return;
         }
         // What was near a while ago may not be any more.
@@ -406,6 +422,17 @@ impl Batch {
             true => self.freeze(now_ms, effects),
             false => self.send_changes(now_ms, effects),
         }
+    }
+
+    /// It is not near, or its target does not say so: its turn, or its place in the line, is the next one's.
+    fn withdraw(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
+        let Phase::CatchingUp(round) = &mut self.phase else { return };
+        round.near_ms = None;
+        if round.admission != Admission::NotAsked {
+            round.admission = Admission::NotAsked;
+            effects.push(Effect::Withdraw);
+        }
+        self.due_ms = round.due_ms(now_ms);
     }
 
     fn freeze(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {

@@ -143,6 +143,34 @@ fn a_batch_that_is_not_near_in_its_turn_gives_it_to_the_next_one() {
 }
 
 #[test]
+fn a_batch_that_is_not_near_any_more_leaves_the_line() {
+    let mut story = Story::copied();
+    assert_eq!(story.step(marked(1, 0, 0)), [Effect::Admit]);
+    assert_eq!(story.tick(), [Effect::SendChanges { mark: 2 }]);
+    story.now_ms += 100;
+    let far = story.step(marked(2, 8 * MIB, 2 * MIB));
+    assert_eq!(far, [Effect::Withdraw, Effect::SendChanges { mark: 3 }]);
+    assert_eq!(story.step(Event::Admitted), [], "too late");
+    assert_eq!(story.step(marked(3, 10, 10)), [Effect::Admit]);
+}
+
+#[test]
+fn a_target_that_stands_still_costs_a_batch_its_turn_and_then_its_life() {
+    let mut story = Story::copied();
+    assert_eq!(story.step(marked(1, 0, 0)), [Effect::Admit]);
+    assert_eq!(story.tick(), [Effect::SendChanges { mark: 2 }]);
+    let granted_ms = story.now_ms;
+    assert_eq!(story.step(Event::Admitted), []);
+    story.now_ms += FREEZE_MS_MAX / 2;
+    assert_eq!(story.step(progress(0)), [], "what trickles in keeps no turn");
+    assert_eq!(story.tick(), [Effect::Withdraw]);
+    assert_eq!(story.now_ms, granted_ms + FREEZE_MS_MAX);
+    let effects = story.tick();
+    assert_eq!(story.now_ms, granted_ms + FREEZE_MS_MAX + STALL_MS_MAX);
+    story.assert_given_up(&effects, "took nothing");
+}
+
+#[test]
 fn nothing_freezes_before_it_is_near_however_long_it_takes() {
     let mut story = Story::copied();
     let end_ms = story.now_ms + CATCH_UP_MS_MAX;
