@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::stats;
 
 /// How long first copies stand back at the most for slots that are closed.
-const STAND_BACK_MS_MAX: u64 = 100;
+pub(super) const STAND_BACK_MS_MAX: u64 = 100;
 
 /// Leave to freeze the slots of a batch and have them in doubt, until it is dropped.
 pub(super) struct Turn<'a> {
@@ -23,12 +23,16 @@ impl<'a> Turn<'a> {
     async fn wait(node: &'a Node, slots: usize) -> Self {
         let alone = node.turn_to_freeze.lock().await;
         node.slots_in_doubt.store(slots as u64, Relaxed);
-        // On an idle node nobody waits for the slots, and the copies make use of the time.
-        if stats::get(&node.stats.pace) > BUSY_COMMANDS_PER_SECOND {
-            let until_ms = clock::boot_millis() + STAND_BACK_MS_MAX;
-            node.copies_wait_until_ms.store(until_ms, Relaxed);
-        }
         Self { node, _alone: alone }
+    }
+
+    /// Lets first copies leave the processors to the slots that are closed from now on. On an idle node nobody waits for
+    /// those, and the copies make use of the time.
+    fn hold_copies(&self) {
+        if stats::get(&self.node.stats.pace) > BUSY_COMMANDS_PER_SECOND {
+            let until_ms = clock::boot_millis() + STAND_BACK_MS_MAX;
+            self.node.copies_wait_until_ms.store(until_ms, Relaxed);
+        }
     }
 }
 
@@ -45,10 +49,7 @@ pub(super) enum Admission<'a> {
     #[default]
     NotAsked,
     Waiting(Pin<Box<dyn Future<Output = Turn<'a>> + Send + 'a>>),
-    Granted {
-        /// Kept for what its end does.
-        _turn: Turn<'a>,
-    },
+    Granted(Turn<'a>),
 }
 
 impl<'a> Admission<'a> {
@@ -62,15 +63,22 @@ impl<'a> Admission<'a> {
         *self = Self::NotAsked;
     }
 
+    /// The slots of the batch are about to be closed.
+    pub(super) fn hold_copies(&self) {
+        if let Self::Granted(turn) = self {
+            turn.hold_copies();
+        }
+    }
+
     pub(super) fn is_granted(&self) -> bool {
-        matches!(self, Self::Granted { .. })
+        matches!(self, Self::Granted(_))
     }
 
     /// Waits until it is the batch's turn. Never ends if it is not in the line. Cancel safe.
     pub(super) async fn granted(&mut self) {
         match self {
-            Self::Waiting(turn) => *self = Self::Granted { _turn: turn.await },
-            Self::NotAsked | Self::Granted { .. } => std::future::pending().await,
+            Self::Waiting(turn) => *self = Self::Granted(turn.await),
+            Self::NotAsked | Self::Granted(_) => std::future::pending().await,
         }
     }
 }

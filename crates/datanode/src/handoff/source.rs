@@ -119,6 +119,7 @@ impl Source<'_> {
             Effect::Admit => self.admission.ask(node, self.slots),
             Effect::Withdraw => self.admission.withdraw(),
             Effect::Freeze => {
+                self.admission.hold_copies();
                 let frozen = stream.freeze();
                 #[cfg(annulet_sim)]
                 if let Event::Finished { digest } = frozen {

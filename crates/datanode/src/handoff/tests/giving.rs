@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use annulet_cluster::naming::BUSY_COMMANDS_PER_SECOND;
 
-use super::super::admission::Admission;
+use super::super::admission::{Admission, STAND_BACK_MS_MAX};
 use super::*;
 
 struct World {
@@ -58,7 +58,7 @@ async fn a_move_that_is_asked_for_twice_is_made_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_turn_makes_copies_of_a_busy_node_stand_back_until_it_is_over() {
+async fn closed_slots_make_copies_of_a_busy_node_stand_back_until_their_turn_is_over() {
     let world = World::new();
     let node = &world.source.node;
     for (pace, stand_back) in
@@ -69,7 +69,12 @@ async fn a_turn_makes_copies_of_a_busy_node_stand_back_until_it_is_over() {
         turn.ask(node, 7);
         turn.granted().await;
         assert_eq!(crate::stats::get(&node.slots_in_doubt), 7);
-        assert_eq!(crate::stats::get(&node.copies_wait_until_ms) > 0, stand_back);
+        assert_eq!(crate::stats::get(&node.copies_wait_until_ms), 0, "they are open yet");
+        let before_ms = clock::boot_millis();
+        turn.hold_copies();
+        let until_ms = crate::stats::get(&node.copies_wait_until_ms);
+        let allowed_ms = before_ms..=clock::boot_millis() + STAND_BACK_MS_MAX;
+        assert_eq!(allowed_ms.contains(&until_ms), stand_back, "{until_ms} is not {allowed_ms:?}");
         turn.withdraw();
         assert_eq!(crate::stats::get(&node.slots_in_doubt), 0);
         assert_eq!(crate::stats::get(&node.copies_wait_until_ms), 0);
