@@ -129,6 +129,9 @@ impl Data {
     }
 }
 
+/// No slot has seen more effects than that, and a target can go on counting from there.
+const SEQUENCE_MAX: u64 = u64::MAX / 2;
+
 /// `FIN slot keys sequence digest`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fin {
@@ -151,7 +154,7 @@ impl Fin {
         Some(Self {
             slot: decode_slot(args.at(1))?,
             keys: wire::number(args.at(2))?,
-            sequence: wire::number(args.at(3))?,
+            sequence: wire::number(args.at(3)).filter(|number| *number <= SEQUENCE_MAX)?,
             digest: Digest(wire::number(args.at(4))?),
         })
     }

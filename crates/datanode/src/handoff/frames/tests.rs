@@ -85,6 +85,8 @@ fn answers_and_fin_read_as_they_were_written() {
     let fin = Fin { slot: slot(7), keys: 9, sequence: 12, digest: Digest(u64::MAX) };
     let frame = written(|out| fin.encode(out));
     assert_eq!(Fin::decode(frame.as_args()), Some(fin));
+    let frame = written(|out| Fin { sequence: SEQUENCE_MAX + 1, ..fin }.encode(out));
+    assert_eq!(Fin::decode(frame.as_args()), None, "nobody could count on from there");
     let target = NodeRef { id: NodeId::new("a:1").expect("an id"), inc: Incarnation(5) };
     let promise = Promise { attempt: ATTEMPT, target, digest: 12 };
     let ready = written(|out| encode_ready(&promise, out));
