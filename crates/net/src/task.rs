@@ -26,9 +26,9 @@ fn stand_back() {
 
 /// Lets a thread go first that is more important, between two parts of a longer work.
 ///
-/// Linux may be set to take a processor only from a thread that enters the kernel or meets the timer, which comes after
-/// 1 to 10 ms (`PREEMPT_LAZY`, `PREEMPT_VOLUNTARY`): this is the shortest system call there is. A `sched_yield` would
-/// also go behind those that are no more important.
+/// Linux may be set to take a processor only from a thread that enters the kernel or meets the timer, which comes every
+/// 1 to 10 ms (`PREEMPT_LAZY`): this is the shortest system call there is. A `sched_yield` would also go behind those
+/// that are no more important.
 pub fn give_way() {
     #[cfg(all(target_os = "linux", not(annulet_sim)))]
     let _ = rustix::process::getpid();

@@ -282,6 +282,7 @@ impl Learner<'_> {
         }
         for slot in batch.open.into_keys().chain(batch.sealed) {
             self.node.slot_event(slot, Event::Forget { attempt: batch.attempt });
+            task::give_way();
         }
     }
 }

@@ -22,9 +22,9 @@ impl Closed {
         let budget = Duration::from_millis(FREEZE_MS_MAX) + SLACK;
         for (&host, process) in world.processes.borrow().iter() {
             let Some(audit) = &process.audit else { continue };
-            // Nothing closes that was not admitted.
-            if audit.slots_in_doubt() == 0 {
-                self.0.retain(|(other, _), _| *other != host);
+            // Nothing closes that was not admitted, and what did is looked at until it is open again.
+            let is_open = self.0.range((host, Slot::FIRST)..=(host, Slot::LAST)).next().is_none();
+            if audit.slots_in_doubt() == 0 && is_open {
                 continue;
             }
             let mut batches = BTreeSet::new();
