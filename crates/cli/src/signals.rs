@@ -1,13 +1,30 @@
-//! Ctrl-C and SIGTERM, which mean the same.
+//! Ctrl-C and SIGTERM, which mean the same, and SIGHUP, which a closed terminal sends.
 
 use std::io;
 
+use annulet_net::clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What comes within this time is the same wish again: a terminal or a wrapper such as timeout(1) often signals a process
+/// and its group.
+const REPEAT_MS: u64 = 1_000;
+
+/// What becomes of a process whose terminal is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// It goes on: others rely on it.
+    GoesOn,
+    /// It stops: it belongs to whoever had the terminal.
+    Stops,
+}
 
 /// The wish to stop, as often as it is uttered.
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
+    on_hangup: Hangup,
+    heard_ms: Option<u64>,
 }
 
 impl StopSignals {
@@ -15,18 +32,33 @@ impl StopSignals {
     ///
     /// # Errors
     /// When the operating system refuses.
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen(on_hangup: Hangup) -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            on_hangup,
+            heard_ms: None,
         })
     }
 
-    /// Waits for the next signal and names it.
+    /// Waits until somebody wishes the process to stop, and names the signal.
     pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "Ctrl-C",
-            _ = self.terminate.recv() => "SIGTERM",
+        loop {
+            let name = tokio::select! {
+                _ = self.interrupt.recv() => "Ctrl-C",
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.hangup.recv() => "SIGHUP",
+            };
+            if name == "SIGHUP" && self.on_hangup == Hangup::GoesOn {
+                tracing::info!("SIGHUP: going on; SIGTERM stops this process");
+                continue;
+            }
+            let now_ms = clock::boot_millis();
+            if self.heard_ms.is_none_or(|heard_ms| now_ms >= heard_ms + REPEAT_MS) {
+                self.heard_ms = Some(now_ms);
+                return name;
+            }
         }
     }
 }

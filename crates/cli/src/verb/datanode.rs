@@ -9,7 +9,7 @@ use crate::config::{self, Setting};
 use crate::failure::{Failure, Outcome};
 use crate::output::announce;
 use crate::secret;
-use crate::signals::StopSignals;
+use crate::signals::{Hangup, StopSignals};
 
 /// A drained node waits so long for others to let go of it.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &DatanodeArgs) -> Outcome {
     let config: Config = settings(args)?;
     let drain_timeout = Duration::from_secs(config.drain_timeout_s);
     let cannot_start = |error| Failure::Failed(format!("cannot start: {error}"));
-    let mut signals = StopSignals::listen().map_err(cannot_start)?;
+    let mut signals = StopSignals::listen(Hangup::GoesOn).map_err(cannot_start)?;
     let workers = Workers::start(config.threads).map_err(cannot_start)?;
     let namenode = config.namenode.clone();
     let node = DataNode::start(config, workers).map_err(start_failure)?;
@@ -106,7 +106,8 @@ fn banner(node: &DataNode) -> String {
 pub(crate) fn redis_cli(address: &str) -> String {
     match address.rsplit_once(':') {
         Some(("127.0.0.1" | "localhost", port)) => format!("redis-cli -p {port}"),
-        Some((host, port)) => format!("redis-cli -h {host} -p {port}"),
+        // It wants an IPv6 address without the brackets.
+        Some((host, port)) => format!("redis-cli -h {} -p {port}", host.trim_matches(['[', ']'])),
         None => format!("redis-cli -h {address}"),
     }
 }
@@ -160,5 +161,6 @@ mod tests {
     fn the_way_in_is_as_short_as_it_can_be() {
         assert_eq!(redis_cli("127.0.0.1:7001"), "redis-cli -p 7001");
         assert_eq!(redis_cli("10.0.0.7:7001"), "redis-cli -h 10.0.0.7 -p 7001");
+        assert_eq!(redis_cli("[::1]:7001"), "redis-cli -h ::1 -p 7001");
     }
 }

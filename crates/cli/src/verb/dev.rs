@@ -10,7 +10,7 @@ use crate::args::DevArgs;
 use crate::failure::{Failure, Outcome};
 use crate::output::announce;
 use crate::secret;
-use crate::signals::StopSignals;
+use crate::signals::{Hangup, StopSignals};
 
 /// Distance of the highest port of a DataNode (drain) from its client port.
 const DRAIN_PORT_OFFSET: u16 = 300;
@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome {
             args.port, args.nodes
         )));
     }
-    let mut signals = StopSignals::listen().map_err(|error| cannot_start(&error))?;
+    let mut signals = StopSignals::listen(Hangup::Stops).map_err(|error| cannot_start(&error))?;
     tokio::select! {
         signal = signals.next() => {
             tracing::info!("{signal}: stopped");

@@ -9,12 +9,12 @@ use crate::config::{self, Setting};
 use crate::failure::{Failure, Outcome};
 use crate::output::announce;
 use crate::secret;
-use crate::signals::StopSignals;
+use crate::signals::{Hangup, StopSignals};
 
 pub(crate) async fn run(args: &NamenodeArgs) -> Outcome {
     let config: Config = settings(args)?;
     let cannot_start = |error: &dyn Display| Failure::Failed(format!("cannot start: {error}"));
-    let mut signals = StopSignals::listen().map_err(|error| cannot_start(&error))?;
+    let mut signals = StopSignals::listen(Hangup::GoesOn).map_err(|error| cannot_start(&error))?;
     let store = RedbStore::open(&config.data_dir).map_err(|error| cannot_start(&error))?;
     let banner = banner(&config);
     let mut namenode = match NameNode::start(config, Box::new(store)).await {

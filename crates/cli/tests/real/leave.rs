@@ -154,6 +154,33 @@ fn a_node_that_is_asked_to_stay_serves_on_without_slots() {
 }
 
 #[test]
+fn a_closed_terminal_takes_no_node_down_and_a_signal_sent_twice_at_once_drains() {
+    let mut cluster = Cluster::start(2);
+    let ports = cluster.ports();
+    fill(ports[0], "k", 1000);
+    cluster.namenode().signal(Signal::HUP);
+    let mut process = cluster.take_node(ports[1]);
+    process.signal(Signal::HUP);
+    for (name, log) in [("NameNode", cluster.namenode().log()), ("node", process.log())] {
+        assert!(!log.contains("draining"), "the {name}: {log}");
+    }
+    wait::until("both have heard of it", Duration::from_secs(10), || {
+        process.log().contains("SIGHUP") && cluster.namenode().log().contains("SIGHUP")
+    });
+    assert_holds(ports[1], "k", 1000);
+
+    // As timeout(1) does, which signals its child and then its group.
+    for _ in 0..3 {
+        process.signal(Signal::TERM);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let exit = process.wait_for_exit(DRAIN_TIMEOUT);
+    assert_eq!(exit.code(), Some(0), "{}", process.log());
+    cluster.settle();
+    assert_holds(ports[0], "k", 1000);
+}
+
+#[test]
 fn the_last_node_is_told_why_it_cannot_leave_and_serves_on() {
     let mut cluster = Cluster::start(1);
     let port = cluster.ports()[0];
