@@ -107,6 +107,9 @@ impl Default for Config {
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
+    /// Every client would be refused.
+    #[error("clients_max = 0 would refuse every client; choose at least 1")]
+    NoClients,
     /// An address is not `host:port`.
     #[error("{key} = {value:?} is not HOST:PORT with a port from 1 to 65535")]
     Address {
@@ -215,6 +218,9 @@ impl Config {
     pub fn resolve(&self) -> Result<Resolved, ConfigError> {
         if self.weight == 0 {
             return Err(ConfigError::Weight);
+        }
+        if self.clients_max == 0 {
+            return Err(ConfigError::NoClients);
         }
         if (1..MOVE_RATE_MIN).contains(&self.move_rate_max) {
             return Err(ConfigError::MoveRate(self.move_rate_max));

@@ -10,7 +10,7 @@ use annulet_cluster::message::{
 };
 use annulet_net::secret::Caller;
 use annulet_net::tcp::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
-use annulet_net::{Backoff, FrameReader, FrameWriter, clock, process, tcp};
+use annulet_net::{Backoff, FrameError, FrameReader, FrameWriter, clock, process, tcp};
 use annulet_resp::{Args, Limits};
 use annulet_ring::SlotSet;
 use annulet_store::Detached;
@@ -335,14 +335,21 @@ async fn next(reader: &mut Reader) -> Result<Args<'_>, Ended> {
     match reader.next().await {
         Ok(Some(frame)) => Ok(frame),
         Ok(None) => Err(Ended::Broken("it closed the link".to_owned())),
-        Err(error) => Err(Ended::Broken(error.to_string())),
+        Err(FrameError::Io(error)) => Err(Ended::Broken(error.to_string())),
+        Err(FrameError::Protocol(error)) => Err(strange(&error)),
     }
 }
 
+/// Whoever is at the other end says what no NameNode does.
+fn strange(error: &dyn std::fmt::Display) -> Ended {
+    Ended::Broken(format!(
+        "what answers there is not a NameNode of this release, name one with --namenode HOST:PORT ({error})"
+    ))
+}
+
 async fn receive(reader: &mut Reader) -> Result<ToNode, Ended> {
-    let broken = |error: &dyn std::fmt::Display| Ended::Broken(error.to_string());
     let frame = next(reader).await?;
-    ToNode::decode(frame.name(), frame.get(1).unwrap_or_default()).map_err(|error| broken(&error))
+    ToNode::decode(frame.name(), frame.get(1).unwrap_or_default()).map_err(|error| strange(&error))
 }
 
 #[cfg(test)]

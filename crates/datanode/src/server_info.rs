@@ -25,11 +25,17 @@ pub(crate) struct ServerView<'a> {
 const CLIENTS_MAX: &str = "maxclients";
 
 /// Its value, or what is wrong with it, in Redis's words.
-fn clients_limit(value: &[u8]) -> Result<usize, &'static str> {
+fn clients_limit(value: &[u8], ceiling: usize) -> Result<usize, String> {
     let limit =
         annulet_resp::parse_integer(value).ok_or("argument couldn't be parsed into an integer")?;
     let limit = u32::try_from(limit).ok().filter(|limit| *limit > 0);
-    limit.map(|limit| limit as usize).ok_or("argument must be between 1 and 4294967295 inclusive")
+    let limit = limit.ok_or("argument must be between 1 and 4294967295 inclusive")? as usize;
+    if limit > ceiling {
+        return Err(format!(
+            "The operating system is not able to handle the specified number of clients, try with {ceiling}"
+        ));
+    }
+    Ok(limit)
 }
 
 impl Server for ServerView<'_> {
@@ -146,10 +152,11 @@ impl Server for ServerView<'_> {
         let mut clients_max = None;
         for &(name, value) in settings {
             let set = match name {
-                CLIENTS_MAX => clients_limit(value).map(|limit| clients_max = Some(limit)),
-                _ => Err("can't set immutable config"),
+                CLIENTS_MAX => clients_limit(value, self.node.clients.ceiling())
+                    .map(|limit| clients_max = Some(limit)),
+                _ => Err("can't set immutable config".to_owned()),
             };
-            set.map_err(|reason| Error::ConfigSet { name: name.into(), reason: reason.into() })?;
+            set.map_err(|reason| Error::ConfigSet { name: name.into(), reason })?;
         }
         if let Some(limit) = clients_max {
             self.node.clients.set_max(limit);

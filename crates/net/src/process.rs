@@ -64,6 +64,21 @@ pub fn system_memory_bytes() -> u64 {
     kibibytes("/proc/meminfo", "MemTotal:")
 }
 
+/// Lets this process have as many files open as the system allows it, and says how many that are: a connection is one.
+pub fn open_files_max() -> u64 {
+    #[cfg(not(annulet_sim))]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // What was allowed before still is.
+        let _ = setrlimit(Resource::Nofile, limit);
+        getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    }
+    #[cfg(annulet_sim)]
+    u64::MAX
+}
+
 /// Seconds of CPU time of this process, in the program and in the kernel.
 pub fn cpu_seconds() -> (f64, f64) {
     // Fields 14 and 15 of /proc/self/stat, in clock ticks; the program's name before them may contain spaces.
