@@ -69,7 +69,7 @@ pub(crate) struct NamenodeArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = host_port)]
     pub(crate) listen: Option<String>,
     /// File with the cluster secret, which ANNULET_SECRET may hold instead; needed off loopback
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ANNULET_SECRET_FILE")]
     pub(crate) secret_file: Option<PathBuf>,
     /// Where to keep who owns what [default: ./annulet-data]
     #[arg(long, value_name = "DIR")]
@@ -97,7 +97,7 @@ pub(crate) struct DatanodeArgs {
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) announce: Option<String>,
     /// File with the cluster secret, which ANNULET_SECRET may hold instead; needed off loopback
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ANNULET_SECRET_FILE")]
     pub(crate) secret_file: Option<PathBuf>,
     /// Share of the slots relative to other nodes [default: 100]
     #[arg(long, value_name = "N")]

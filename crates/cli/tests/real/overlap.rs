@@ -47,9 +47,8 @@ fn two_nodes_that_join_at_once_share_fairly_and_no_client_notices() {
     assert!(moved.keys().all(|(from, to)| before.contains(from) && newcomers.contains(to)));
     assert_eq!(moved.values().sum::<usize>(), 8192);
     let version = cluster.ask("TOPOLOGY")["version"].as_u64().expect("a version");
-    // Each of 8192 slots has moved once, and 32 at a time, since the nodes have said that they are busy; the rest is
-    // joins, and batches that were not full.
-    assert!((8192 / 32..8192 / 32 + 60).contains(&version), "{version} changes");
+    // Each of 8192 slots has moved once, 32 at a time or more; the rest is joins, and batches that were not full.
+    assert!(version < 8192 / 32 + 60, "{version} changes");
     for port in cluster.ports() {
         assert_holds(port, "k", 5000);
     }
