@@ -6,17 +6,14 @@ use super::{Answer, Effect, LinkId, Naming, RequestId};
 use crate::message::{MemberState, ToNode};
 
 impl Naming {
-    /// An administrator asks.
+    /// An administrator asks. A drain that is under way or done already goes on: whoever asks too follows it.
     pub(super) fn drain_requested(&mut self, request: RequestId, id: &NodeId, stay: bool) {
-        let answer = match self.drain(id, stay) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(format!("{id} is already on its way out")),
-            Err(reason) => Err(reason),
-        };
+        let started = self.drain(id, stay);
         let link = self.members.get(id).and_then(|member| member.link);
-        if let (Ok(()), Some(link)) = (&answer, link) {
+        if let (Ok(true), Some(link)) = (&started, link) {
             self.send(link, ToNode::Leaving { refused: None, stay });
         }
+        let answer = started.map(drop);
         self.then(Effect::Answer { request, answer: Answer::Drain(answer) });
     }
 
