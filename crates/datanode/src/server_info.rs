@@ -10,6 +10,7 @@ use annulet_ring::{NodeRef, Slot, SlotSet};
 use annulet_store::{DATABASES, Db, UnixMillis};
 
 use crate::config::Password;
+use crate::control::Standing;
 use crate::node::Node;
 use crate::stats::get;
 
@@ -215,6 +216,7 @@ impl ServerView<'_> {
             ("annulet_incarnation", node.me().inc.to_string()),
             ("annulet_cluster_id", node.cluster_id().cloned().unwrap_or_default()),
             ("annulet_namenode", node.config.namenode.clone()),
+            ("annulet_namenode_link", link(&node.standing.borrow()).to_owned()),
             ("annulet_topology_version", view.version().to_string()),
             ("annulet_members", view.members().len().to_string()),
             (
@@ -292,6 +294,14 @@ fn cluster_node_id(node: &NodeRef) -> String {
         .bytes()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("{}{folded:08x}", node.inc)
+}
+
+/// How INFO names the link to the NameNode, in the words of `master_link_status`.
+fn link(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Linked => "up",
+        Standing::New | Standing::Away | Standing::Refused(_) => "down",
+    }
 }
 
 fn port(address: &str) -> u16 {

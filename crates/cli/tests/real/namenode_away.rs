@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::crash::{message, subscribe};
-use crate::support::cluster::{Cluster, address, assert_holds, fill};
+use crate::support::cluster::{Cluster, address, assert_holds, fill, info_text};
 use crate::support::load::Disturbance;
 use crate::support::process::Process;
 use crate::support::{Client, Load, wait};
@@ -52,8 +52,11 @@ fn a_namenode_that_dies_and_comes_back_finds_its_nodes_and_watchers_and_moves_no
     load.wait_for_more(500);
     let refused = cluster.annulet(&["status"]);
     assert_eq!(refused.status.code(), Some(1));
+    let link = || ports.iter().map(|&port| info_text(port, "annulet_namenode_link"));
+    wait::until("INFO says so", Duration::from_secs(10), || link().all(|link| link == "down"));
     cluster.restart_namenode();
     cluster.settle();
+    assert!(link().all(|link| link == "up"));
 
     let after = cluster.ask("TOPOLOGY");
     let generation = |topology: &serde_json::Value| topology["generation"].as_u64().expect("one");

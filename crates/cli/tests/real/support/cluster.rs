@@ -374,10 +374,15 @@ pub(crate) fn key_of_each(cluster: &Cluster) -> HashMap<u16, String> {
 /// A number in the INFO of a node.
 #[track_caller]
 pub(crate) fn info(port: u16, field: &str) -> u64 {
+    info_text(port, field).parse().expect("a number")
+}
+
+/// A line in the INFO of a node.
+#[track_caller]
+pub(crate) fn info_text(port: u16, field: &str) -> String {
     let info = Client::connect(port).call(&["INFO"]).text();
     let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    let value = value.unwrap_or_else(|| panic!("no {field} in the INFO of {port}"));
-    value.trim().parse().expect("a number")
+    value.unwrap_or_else(|| panic!("no {field} in the INFO of {port}")).trim().to_owned()
 }
 
 /// The value that `fill` gives a key.
