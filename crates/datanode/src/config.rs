@@ -107,6 +107,16 @@ impl Default for Config {
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
+    /// Two kinds of clients cannot have one port.
+    #[error("{key} and {other} are both {address}; give each a port of its own")]
+    SamePort {
+        /// A setting.
+        key: &'static str,
+        /// One that says the same.
+        other: &'static str,
+        /// What they say.
+        address: String,
+    },
     /// Every client would be refused.
     #[error("clients_max = 0 would refuse every client; choose at least 1")]
     NoClients,
@@ -244,12 +254,24 @@ impl Config {
                 Ok(format!("{host}:{}", port_of(port, key, "listen")?))
             }
         };
-        Ok(Ports {
+        let ports = Ports {
             client: self.listen.clone(),
             cluster: follow("cluster_listen", &self.cluster_listen, host, CLUSTER_PORT_OFFSET)?,
             peer: follow("peer_listen", &self.peer_listen, host, PEER_PORT_OFFSET)?,
             drain: follow("drain_listen", &self.drain_listen, "127.0.0.1", DRAIN_PORT_OFFSET)?,
-        })
+        };
+        let named = [
+            ("listen", &ports.client),
+            ("cluster_listen", &ports.cluster),
+            ("peer_listen", &ports.peer),
+            ("drain_listen", &ports.drain),
+        ];
+        for (index, (key, address)) in named.iter().enumerate() {
+            if let Some((other, _)) = named[..index].iter().find(|(_, other)| other == address) {
+                return Err(ConfigError::SamePort { key, other, address: (*address).clone() });
+            }
+        }
+        Ok(ports)
     }
 
     fn announce(&self, listen: &Ports) -> Result<Addresses, ConfigError> {

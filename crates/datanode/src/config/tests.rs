@@ -70,6 +70,12 @@ fn settings_that_cannot_work_are_refused_with_the_way_out() {
     assert!(refused(|c| c.requirepass = some("").map(Password::from)).contains("requirepass"));
     assert!(refused(|c| c.weight = 0).contains("weight"));
     assert!(refused(|c| c.id = some("a b")).contains("id"));
+    assert!(refused(|c| c.clients_max = 0).contains("at least 1"));
+    let same = refused(|c| c.drain_listen = some("127.0.0.1:7101"));
+    assert_eq!(
+        same,
+        "drain_listen and cluster_listen are both 127.0.0.1:7101; give each a port of its own"
+    );
     for address in ["", ":7001", "h:0", "h:x", "a b", "fd00::7", "0.0.0.0:7001", "[::]", "[h]:1"] {
         assert!(refused(|c| c.announce = some(address)).starts_with("announce = "), "{address:?}");
         let told = refused(|c| c.peer_announce = some(address));

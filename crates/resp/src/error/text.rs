@@ -155,16 +155,13 @@ const HELLO_WITHOUT_AUTH: &str = "NOAUTH HELLO must be called with the client al
      <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
      the same time";
 
+/// As Redis begins it. What Redis advises further (CONFIG SET, CONFIG REWRITE, a flag) does not help here.
 const PROTECTED_MODE: &str = "DENIED Redis is running in protected mode because protected mode is enabled and no \
      password is set for the default user. In this mode connections are only accepted from the loopback interface. If \
-     you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
-     protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to \
-     Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet \
-     if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the \
-     protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then \
-     restarting the server. 3) If you started the server manually just for testing, restart it with the \
-     '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to \
-     do one of the above things in order for the server to start accepting connections from the outside.";
+     you want to connect from external computers to annulet you may adopt one of the following solutions: 1) Set up an \
+     authentication password: requirepass in the settings of each DataNode, or ANNULET_DATANODE__REQUIREPASS. 2) On a \
+     network that you trust, set protected_mode = false there, or ANNULET_DATANODE__PROTECTED_MODE=false. Restart the \
+     DataNode after either.";
 
 const AUTH_WITHOUT_PASSWORD: &str = "ERR AUTH <password> called without any password configured for \
      the default user. Are you sure your configuration is correct?";
