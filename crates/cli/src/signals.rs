@@ -14,16 +14,16 @@ const REPEAT_MS: u64 = 1_000;
 pub(crate) enum Hangup {
     /// It goes on: others rely on it.
     GoesOn,
-    /// It stops: it belongs to whoever had the terminal.
-    Stops,
+    /// What the system does: it belongs to whoever had the terminal, and ends unless nohup(1) has started it.
+    AsUsual,
 }
 
 /// The wish to stop, as often as it is uttered.
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
-    on_hangup: Hangup,
+    /// None: it is the system's matter.
+    hangup: Option<Signal>,
     heard_ms: Option<u64>,
 }
 
@@ -36,8 +36,10 @@ impl StopSignals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            on_hangup,
+            hangup: match on_hangup {
+                Hangup::GoesOn => Some(signal(SignalKind::hangup())?),
+                Hangup::AsUsual => None,
+            },
             heard_ms: None,
         })
     }
@@ -48,17 +50,24 @@ impl StopSignals {
             let name = tokio::select! {
                 _ = self.interrupt.recv() => "Ctrl-C",
                 _ = self.terminate.recv() => "SIGTERM",
-                _ = self.hangup.recv() => "SIGHUP",
+                () = heard(&mut self.hangup) => {
+                    tracing::info!("SIGHUP: going on; SIGTERM stops this process");
+                    continue;
+                }
             };
-            if name == "SIGHUP" && self.on_hangup == Hangup::GoesOn {
-                tracing::info!("SIGHUP: going on; SIGTERM stops this process");
-                continue;
-            }
             let now_ms = clock::boot_millis();
             if self.heard_ms.is_none_or(|heard_ms| now_ms >= heard_ms + REPEAT_MS) {
                 self.heard_ms = Some(now_ms);
                 return name;
             }
         }
+    }
+}
+
+/// Waits for a signal; for ever if it is none.
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &DevArgs) -> Outcome {
             args.port, args.nodes
         )));
     }
-    let mut signals = StopSignals::listen(Hangup::Stops).map_err(|error| cannot_start(&error))?;
+    let mut signals = StopSignals::listen(Hangup::AsUsual).map_err(|error| cannot_start(&error))?;
     tokio::select! {
         signal = signals.next() => {
             tracing::info!("{signal}: stopped");
