@@ -13,7 +13,7 @@ use crate::output::Style;
 pub(crate) fn start(filter: &str) -> Outcome {
     let wrong = |reason: &dyn std::fmt::Display| {
         Failure::Usage(format!(
-            "--log-level {filter}: {reason}; try error, warn, info, debug or trace"
+            "--log-level (or RUST_LOG) {filter}: {reason}; try error, warn, info, debug or trace"
         ))
     };
     if !names_a_level(filter) {
