@@ -53,14 +53,6 @@ pub(crate) struct Clients {
     open: Mutex<Open>,
 }
 
-/// Files that a node keeps for itself: its ports, links to and from other nodes, moves.
-const OWN_FILES: u64 = 512;
-
-/// How many clients a node has room for that may have so many files open. Where they are few it keeps a half.
-fn room_for_clients(open_files_max: u64) -> usize {
-    usize::try_from(open_files_max - OWN_FILES.min(open_files_max / 2)).unwrap_or(usize::MAX)
-}
-
 #[derive(Debug, Default)]
 struct Open {
     clients: BTreeMap<u64, Arc<Client>>,
@@ -69,12 +61,11 @@ struct Open {
 }
 
 impl Clients {
-    /// None yet, and so many at most, or as many as a process that may have so many files open has room for.
-    pub(crate) fn new(clients_max: usize, open_files_max: u64) -> Self {
-        let ceiling = room_for_clients(open_files_max);
+    /// None yet, and so many at most; fewer if the system has no room for them.
+    pub(crate) fn new(clients_max: usize, ceiling: usize) -> Self {
         if clients_max > ceiling {
             tracing::warn!(
-                "at most {ceiling} clients instead of {clients_max}: the system allows this process {open_files_max} open files (ulimit -n, LimitNOFILE)"
+                "at most {ceiling} clients instead of {clients_max}: the system allows this process no more open files (ulimit -n, LimitNOFILE)"
             );
         }
         Self {
@@ -97,7 +88,7 @@ impl Clients {
 
     /// Changes how many there may be. Those that are open stay.
     pub(crate) fn set_max(&self, clients_max: usize) {
-        self.max.store(clients_max.min(self.ceiling), Ordering::Relaxed);
+        self.max.store(clients_max, Ordering::Relaxed);
     }
 
     /// An id for a new connection; never used again.
@@ -154,25 +145,5 @@ impl Clients {
     pub(crate) fn snapshots(&self, now_micros: u64) -> Vec<ClientSnapshot> {
         let clients: Vec<Arc<Client>> = self.open.lock().clients.values().cloned().collect();
         clients.iter().map(|client| client.session().snapshot(now_micros)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_node_keeps_files_for_itself_and_half_of_the_few() {
-        let room =
-            [(20_000, 19_488), (1_024, 512), (100, 50), (1, 1), (u64::MAX, usize::MAX - 512)];
-        for (open_files_max, clients) in room {
-            assert_eq!(room_for_clients(open_files_max), clients, "{open_files_max}");
-        }
-        let clients = Clients::new(10_000, 1_024);
-        assert_eq!((clients.max(), clients.ceiling()), (512, 512));
-        clients.set_max(600);
-        assert_eq!(clients.max(), 512);
-        clients.set_max(7);
-        assert_eq!(clients.max(), 7);
     }
 }

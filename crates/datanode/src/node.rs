@@ -105,7 +105,7 @@ impl Node {
         let inc = if mutant::is(Mutant::M11) { 1 } else { random::u128() };
         let identity = NodeRef { id: resolved.id.clone(), inc: Incarnation(inc) };
         Self {
-            clients: Clients::new(config.clients_max, process::open_files_max()),
+            clients: Clients::new(config.clients_max, process::connections_max()),
             move_rate: Rate::new(config.move_rate_max),
             config,
             secret,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use annulet_cluster::naming::{Decision, Event, LinkId, Naming, Stored};
 use annulet_net::secret::Secret;
 use annulet_net::tcp::{TcpListener, TcpStream};
-use annulet_net::{clock, random, task, tcp};
+use annulet_net::{clock, process, random, task, tcp};
 use annulet_resp::{Error, Reply, Version};
 use annulet_ring::Generation;
 use bytes::BytesMut;
@@ -113,6 +113,7 @@ impl NameNode {
             machine.naming.cluster_id(),
             machine.naming.generation()
         );
+        let seats_total = seats(config.connections_max);
         let shared = Arc::new(Shared {
             inbox,
             published,
@@ -121,8 +122,8 @@ impl NameNode {
             started_ms: clock::boot_millis(),
             links: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
-            seats: Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS))),
-            seats_total: config.connections_max.min(Semaphore::MAX_PERMITS),
+            seats: Arc::new(Semaphore::new(seats_total)),
+            seats_total,
         });
         let ended = spawn_machine(machine, inputs)?;
         let server = tokio::spawn(serve(shared, listener, ended, stopped));
@@ -156,6 +157,17 @@ impl Drop for NameNode {
     fn drop(&mut self) {
         self.stop.send_replace(true);
     }
+}
+
+/// How many connections there may be of those that the settings allow.
+fn seats(connections_max: usize) -> usize {
+    let ceiling = process::connections_max();
+    if connections_max > ceiling {
+        tracing::warn!(
+            "at most {ceiling} connections instead of {connections_max}: the system allows this process no more open files (ulimit -n, LimitNOFILE)"
+        );
+    }
+    connections_max.min(ceiling).min(Semaphore::MAX_PERMITS)
 }
 
 /// Reads the store, or gives a new one its identity, and makes the generation of this start durable.

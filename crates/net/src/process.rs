@@ -64,19 +64,29 @@ pub fn system_memory_bytes() -> u64 {
     kibibytes("/proc/meminfo", "MemTotal:")
 }
 
-/// Lets this process have as many files open as the system allows it, and says how many that are: a connection is one.
-pub fn open_files_max() -> u64 {
+/// Files that a process keeps for itself: its ports and stores, links to and from other nodes, moves.
+const OWN_FILES: u64 = 512;
+
+/// How many connections this process has room for, each of which is an open file. Lets it have as many of those as the
+/// system allows.
+pub fn connections_max() -> usize {
     #[cfg(not(annulet_sim))]
-    {
+    let open_files_max = {
         use rustix::process::{Resource, getrlimit, setrlimit};
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
         // What was allowed before still is.
         let _ = setrlimit(Resource::Nofile, limit);
         getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-    }
+    };
     #[cfg(annulet_sim)]
-    u64::MAX
+    let open_files_max = u64::MAX;
+    room_for_connections(open_files_max)
+}
+
+/// Where few files may be open a process keeps a half of them.
+fn room_for_connections(open_files_max: u64) -> usize {
+    usize::try_from(open_files_max - OWN_FILES.min(open_files_max / 2)).unwrap_or(usize::MAX)
 }
 
 /// Seconds of CPU time of this process, in the program and in the kernel.
@@ -133,6 +143,16 @@ mod tests {
         }
         let seconds = (clock::boot_millis() - started) / ALLOCATOR_INTERVAL_MS;
         assert!(last <= seconds + 1, "asked {last} times in {seconds} s");
+    }
+
+    #[test]
+    fn a_process_keeps_files_for_itself_and_half_of_the_few() {
+        let room =
+            [(20_000, 19_488), (1_024, 512), (100, 50), (1, 1), (u64::MAX, usize::MAX - 512)];
+        for (open_files_max, connections) in room {
+            assert_eq!(room_for_connections(open_files_max), connections, "{open_files_max}");
+        }
+        assert!(connections_max() > 0);
     }
 
     #[test]
